@@ -1,0 +1,65 @@
+"""Records about recovered motion. N frames are those of the person's track; rotations are matrices until the result."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PoseEvidence:
+    """What an estimator says of one person, in the camera's frame (OpenCV axes: x right, y down, z forward).
+
+    Attributes:
+        person_id, shot, frames: as in the track it was estimated from.
+        estimator: name of the estimator that ran.
+        valid: bool `[N]`, the motion is supported by evidence nearby (False deep inside long gaps).
+        betas: float64 `[10]`, one body shape for the clip.
+        global_orient: float64 `[N,3,3]`, pelvis to camera.
+        body_pose: float64 `[N,21,3,3]`, local rotations of joints 1..21.
+        transl: float64 `[N,3]`, metres: SMPL-X's transl, so pelvis = rest pelvis(betas) + transl.
+        confidence: float32 `[N,22]`, 0..1 for each body joint: how well the image supports it.
+        depth_sigma: float32 `[N]`, metres, standard deviation of the distance along the viewing ray.
+        reproj_err: float32 `[N]`, mean reprojection error of usable landmarks in box sides; NaN where not seen.
+    """
+
+    person_id: int
+    shot: int
+    frames: NDArray[np.int64]
+    estimator: str
+    valid: NDArray[np.bool_]
+    betas: NDArray[np.float64]
+    global_orient: NDArray[np.float64]
+    body_pose: NDArray[np.float64]
+    transl: NDArray[np.float64]
+    confidence: NDArray[np.float32]
+    depth_sigma: NDArray[np.float32]
+    reproj_err: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class WorldMotion:
+    """One person's motion in the world (y up, floor at y = 0, metres). Fields as in `PoseEvidence`."""
+
+    person_id: int
+    shot: int
+    frames: NDArray[np.int64]
+    valid: NDArray[np.bool_]
+    betas: NDArray[np.float64]
+    global_orient: NDArray[np.float64]
+    body_pose: NDArray[np.float64]
+    transl: NDArray[np.float64]
+    confidence: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """Which points of the feet stand on the floor.
+
+    Attributes:
+        person_id: whose feet.
+        contact: bool `[N,4]`: left heel, left toe, right heel, right toe (`skeleton.CONTACT_POINTS`).
+    """
+
+    person_id: int
+    contact: NDArray[np.bool_]
