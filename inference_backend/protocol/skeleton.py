@@ -47,7 +47,7 @@ def _hand_parents(first: int, wrist: int) -> tuple[int, ...]:
     return tuple(wrist if i % 3 == 0 else first + i - 1 for i in range(15))
 
 
-PARENTS: Final[tuple[int, ...]] = BODY_PARENTS + (15, 15, 15) + _hand_parents(25, 20) + _hand_parents(40, 21)
+PARENTS: Final[tuple[int, ...]] = (*BODY_PARENTS, 15, 15, 15, *_hand_parents(25, 20), *_hand_parents(40, 21))
 """Parent index of each of the 55 joints; -1 for the pelvis."""
 
 CONTACT_POINTS: Final[tuple[str, ...]] = ("left_heel", "left_toe", "right_heel", "right_toe")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 ProgressCallback = Callable[[float, int], None]
 
 
-def _silent(fraction: float, frames: int) -> None:
+def _silent(_fraction: float, _frames: int) -> None:
     return None
 
 
-def _silent_note(sentence: str) -> None:
+def _silent_note(_sentence: str) -> None:
     return None
 
 
