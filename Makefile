@@ -1,0 +1,67 @@
+# Recover Motion: every command does its own set-up. `make demo` and `make test` need Python 3.11 and nothing else.
+
+PYTHON ?= python3.11
+BACKEND := .venv-backend
+BPY42 := .venv-bpy42
+BPY45 := .venv-bpy45
+BPY50 := .venv-bpy50
+MODEL := inference_backend/models/pose_landmarker/pose_landmarker_full.task
+LOCKS := inference_backend/environment
+PIP := -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: demo test test-backend test-addon test-matrix models lint format bench lock clean
+
+demo: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
+	$(BPY45)/bin/python tests/demo/demo.py
+
+test: lint test-backend test-addon
+
+test-backend: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
+	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m pytest tests/inference_backend tests/sample -n $(WORKERS)
+
+test-addon: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
+	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon
+
+# The add-on's tests in every Blender at hand, not only the one that `make test` uses.
+test-matrix: test $(BPY42)/.ready $(BPY50)/.ready
+	OMP_NUM_THREADS=1 $(BPY42)/bin/python -m pytest tests/addon
+	OMP_NUM_THREADS=1 $(BPY50)/bin/python -m pytest tests/addon
+
+models: $(MODEL)
+
+$(MODEL): | $(BACKEND)/.ready
+	$(BACKEND)/bin/python -m inference_backend.models.pose_landmarker.build
+
+lint: $(BACKEND)/.ready
+	$(BACKEND)/bin/ruff check .
+	$(BACKEND)/bin/ruff format --check .
+
+format: $(BACKEND)/.ready
+	$(BACKEND)/bin/ruff check --fix .
+	$(BACKEND)/bin/ruff format .
+
+bench: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
+	$(BACKEND)/bin/python -m tests.benchmarks
+
+lock:
+	$(PYTHON) $(LOCKS)/lock.py
+
+$(BACKEND)/.ready: $(LOCKS)/backend.lock $(LOCKS)/torch.txt tests/requirements.txt
+	$(PYTHON) -m venv $(BACKEND)
+	$(BACKEND)/bin/python $(PIP) install --no-deps --require-hashes -r $(LOCKS)/backend.lock
+	$(BACKEND)/bin/python $(PIP) install -r $(LOCKS)/torch.txt -r tests/requirements.txt
+	touch $@
+
+# bpy does not pin numpy: these are the versions that the Blender of the same number bundles.
+$(BPY42)/.ready: BPY := bpy==4.2.23 numpy==1.24.3
+$(BPY45)/.ready: BPY := bpy==4.5.15 numpy==1.26.4
+$(BPY50)/.ready: BPY := bpy==5.0.1 numpy==1.26.4
+
+$(BPY42)/.ready $(BPY45)/.ready $(BPY50)/.ready: tests/requirements.txt Makefile
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) install $(BPY) -r tests/requirements.txt
+	touch $@
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache $(BACKEND) $(BPY42) $(BPY45) $(BPY50)
