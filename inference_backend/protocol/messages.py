@@ -1,0 +1,341 @@
+"""The messages between the add-on and the backend: one JSON object a line, UTF-8, at most 1 MiB.
+
+The only definition of them; both sides import it. It imports neither bpy, torch nor numpy. Arrays never travel
+in messages: a result is named by the path of its `.npz`.
+
+The backend speaks first (`Hello`); the client answers with `ClientHello`, and both compare `protocol`. Unknown
+keys are ignored, so that a message can gain an optional one without a new protocol version.
+"""
+
+import json
+import sys
+import types
+import typing
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Final
+
+from .errors import ErrorCode, RecoverError
+
+MAX_LINE_BYTES: Final[int] = 1 << 20
+"""Longest line either side may send, its newline included."""
+
+
+class BadMessage(ValueError):
+    """A line that is no message; the sentence says why."""
+
+
+# From the client (the add-on, or any other program that starts the backend).
+
+
+@dataclass(frozen=True)
+class ClientHello:
+    """The client's half of the handshake.
+
+    Attributes:
+        protocol: the client's `versions.PROTOCOL_VERSION`.
+        client: its name and version, for the log.
+    """
+
+    type: ClassVar[str] = "client_hello"
+    protocol: int
+    client: str = ""
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Asks for a job; it is queued behind those that run.
+
+    Attributes:
+        job: a name that the client chooses, unique in this process; all messages about the job carry it.
+        video: path of the video file, or of an image sequence (its folder or first image).
+        out: folder to write the result to; made when absent.
+        start_s, end_s: range in seconds of the file's own time, end exclusive; None for the clip's start / end.
+        contacts: path of a `.npz` with edited contacts (`result_format.load_contacts`), or None to find them.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        settings: `pipeline.settings.RecoverSettings` as JSON; what is left out keeps its default.
+    """
+
+    type: ClassVar[str] = "submit"
+    job: str
+    video: str
+    out: str
+    start_s: float | None = None
+    end_s: float | None = None
+    contacts: str | None = None
+    device: str = "auto"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Asks to end a job, queued or running; answered by `JobCancelled` (or by `Result` when it was too late)."""
+
+    type: ClassVar[str] = "cancel"
+    job: str
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """Asks the backend to end. Closing its stdin does the same."""
+
+    type: ClassVar[str] = "shutdown"
+
+
+# From the backend.
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The backend's half of the handshake: its first line.
+
+    Attributes:
+        protocol: its `versions.PROTOCOL_VERSION`.
+        backend: its `versions.BACKEND_VERSION`.
+        python: version of its Python.
+        device: what `auto` means on this machine: `cpu`, `cuda` or `mps`; "" when torch cannot be used.
+        log_file: path of the log file, which has the tracebacks; "" when none could be written.
+    """
+
+    type: ClassVar[str] = "hello"
+    protocol: int
+    backend: str
+    python: str
+    device: str
+    log_file: str
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A job was accepted.
+
+    Attributes:
+        job: which.
+        ahead: number of jobs that come before it, the running one included.
+    """
+
+    type: ClassVar[str] = "queued"
+    job: str
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """A job's turn has come."""
+
+    type: ClassVar[str] = "started"
+    job: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        job: which.
+        stage: name of the stage that runs (`pipeline.progress.STAGE_SHARES`).
+        fraction: of the stage, 0..1.
+        overall: of the whole job, 0..1, never falling.
+        frames_per_second: of the stage; None while unknown.
+        seconds_left: estimate for the whole job; None while unknown.
+        reused: the stage's output came from the cache.
+    """
+
+    type: ClassVar[str] = "progress"
+    job: str
+    stage: str
+    fraction: float
+    overall: float
+    frames_per_second: float | None = None
+    seconds_left: float | None = None
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class Log:
+    """A line for whoever looks for the cause of something.
+
+    Attributes:
+        level: `debug`, `info`, `warning` or `error`.
+        text: the line.
+        job: the job it belongs to, or None.
+    """
+
+    type: ClassVar[str] = "log"
+    level: str
+    text: str
+    job: str | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence that the person should read next to the job's result: a fallback that was taken, say."""
+
+    type: ClassVar[str] = "note"
+    job: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A job is done.
+
+    Attributes:
+        job: which.
+        result: path of `result.npz`.
+        body: path of `body.npz` beside it.
+        people: the persons' ids, as in the result's `person_ids`.
+        notes: every note of the job, those of reused stages included; also in the result's `warnings`.
+    """
+
+    type: ClassVar[str] = "result"
+    job: str
+    result: str
+    body: str
+    people: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class JobCancelled:
+    """A job was cancelled; its finished stages are kept."""
+
+    type: ClassVar[str] = "cancelled"
+    job: str
+
+
+@dataclass(frozen=True)
+class Error:
+    """A job failed, or (job None) a message could not be followed.
+
+    Attributes:
+        code: an `errors.ErrorCode`; unknown codes of another version are to be read as `internal`.
+        sentence: what is wrong, for a person.
+        remedy: what to do about it, for a person.
+        job: which job, or None.
+    """
+
+    type: ClassVar[str] = "error"
+    code: str
+    sentence: str
+    remedy: str
+    job: str | None = None
+
+    @classmethod
+    def of(cls, error: RecoverError, job: str | None = None) -> "Error":
+        """The message for an error."""
+        return cls(error.code.value, error.sentence, error.remedy, job)
+
+
+ClientMessage = ClientHello | Submit | Cancel | Shutdown
+BackendMessage = Hello | Queued | Started | Progress | Log | Note | Result | JobCancelled | Error
+Message = ClientMessage | BackendMessage
+
+_TYPES: Final[dict[str, type]] = {cls.type: cls for cls in typing.get_args(Message)}
+
+
+def encode(message: Message) -> bytes:
+    """One line, newline included.
+
+    Args:
+        message: any message; numbers in it must be finite.
+
+    Raises:
+        BadMessage: it would be longer than `MAX_LINE_BYTES`, or holds what JSON cannot say.
+    """
+    try:
+        # Escaped to ASCII: paths on Linux may hold bytes that are no UTF-8, which Python carries as lone surrogates.
+        line = json.dumps({"type": message.type, **asdict(message)}, allow_nan=False).encode("ascii") + b"\n"
+    except (TypeError, ValueError) as error:
+        raise BadMessage(f"The message {message.type!r} cannot be written as JSON: {error}.") from error
+    if len(line) > MAX_LINE_BYTES:
+        raise BadMessage(f"The message {message.type!r} is longer than {MAX_LINE_BYTES} bytes.")
+    return line
+
+
+def decode(line: bytes) -> Message:
+    """The message in a line.
+
+    Args:
+        line: as it came, with or without its newline.
+
+    Raises:
+        BadMessage: it is too long, no JSON object, of an unknown type, or one of its values is missing or wrong.
+    """
+    if len(line) > MAX_LINE_BYTES:
+        raise BadMessage(f"A line is longer than {MAX_LINE_BYTES} bytes.")
+    try:
+        # JSON has no NaN: Python's reader would let it through.
+        data = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"A line is not JSON: {error}.") from error
+    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+        raise BadMessage("A line is not a JSON object with a type.")
+    cls = _TYPES.get(data["type"])
+    if cls is None:
+        raise BadMessage(f"The message type {data['type']!r} is unknown.")
+    values = {}
+    hints = typing.get_type_hints(cls)
+    for entry in fields(cls):
+        if entry.name in data:
+            values[entry.name] = checked(data[entry.name], hints[entry.name], f"{cls.type}.{entry.name}")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise BadMessage(f"A message {cls.type!r} lacks a value: {error}.") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def checked(value: Any, hint: Any, name: str) -> Any:
+    """A JSON value as the type that an annotation asks for; whole numbers count as floats.
+
+    Args:
+        value: what `json.loads` gave.
+        hint: `bool`, `int`, `float`, `str`, `dict[str, Any]`, `Any`, a list or tuple of these, or a union with None.
+        name: what to call the value in the error.
+
+    Raises:
+        BadMessage: it is of another type.
+    """
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in inner:
+            return None
+        return checked(value, next(kind for kind in inner if kind is not type(None)), name)
+    if origin is list and isinstance(value, list):
+        return [checked(item, inner[0], f"{name}[{i}]") for i, item in enumerate(value)]
+    if origin is tuple and isinstance(value, list):
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        if len(kinds) == len(value):
+            pairs = zip(value, kinds, strict=True)
+            return tuple(checked(item, kind, f"{name}[{i}]") for i, (item, kind) in enumerate(pairs))
+    if origin is dict and isinstance(value, dict):
+        return value
+    if hint is float:
+        if type(value) in (int, float) and abs(value) <= sys.float_info.max:
+            return float(value)
+    elif hint in _SPOKEN and type(value) is hint:
+        return value
+    raise BadMessage(f"{name} should be {_spoken(hint)}, not {value!r:.80}.")
+
+
+_SPOKEN: Final[dict[type, str]] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _spoken(hint: Any) -> str:
+    if typing.get_origin(hint) in (list, tuple):
+        return "a list of the right length"
+    return _SPOKEN.get(hint, "an object")
+
+
+def error_of(message: Error) -> RecoverError:
+    """The error that a message carries, for the side that receives it."""
+    try:
+        code = ErrorCode(message.code)
+    except ValueError:
+        code = ErrorCode.INTERNAL
+    return RecoverError(code, message.sentence, message.remedy)
