@@ -1,0 +1,66 @@
+"""Version gaps of Blender's API, all in one place: the rest of the add-on asks here.
+
+Actions got slots in 4.4 and lost their own curves in 5.0; strips were renamed in 4.4 and lost their old names in 5.0.
+"""
+
+from typing import Any
+
+import bpy
+
+HAS_SLOTS = bpy.app.version >= (4, 4, 0)
+
+
+class ActionCurves:
+    """The curves of one action for one kind of data-block, whichever way this Blender stores them."""
+
+    def __init__(self, action: bpy.types.Action, id_type: str, slot_name: str) -> None:
+        """Make `action`, which must be empty, ready to animate a data-block of `id_type` (`OBJECT`, `CAMERA`, ...)."""
+        self.action = action
+        self.slot = None
+        self._owner: Any = action
+        if HAS_SLOTS:
+            self.slot = action.slots.new(id_type=id_type, name=slot_name)
+            strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
+            self._owner = strip.channelbag(self.slot, ensure=True)
+        else:
+            action.id_root = id_type
+
+    def new(self, data_path: str, index: int) -> bpy.types.FCurve:
+        """A new curve without keys."""
+        return self._owner.fcurves.new(data_path, index=index)
+
+    def group(self, name: str) -> bpy.types.ActionGroup:
+        """The curve group `name`, made when it is not there."""
+        return self._owner.groups.get(name) or self._owner.groups.new(name)
+
+
+def action_fcurves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+    """All curves of an action, of all its slots."""
+    if not HAS_SLOTS:
+        return list(action.fcurves)
+    return [
+        fcurve
+        for layer in action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        for fcurve in bag.fcurves
+    ]
+
+
+def assign_action(owner: bpy.types.ID, curves: ActionCurves) -> None:
+    """Let `owner` be animated by an action made here."""
+    data = owner.animation_data_create()
+    data.action = curves.action
+    if curves.slot is not None:
+        data.action_slot = curves.slot
+
+
+def assign_strip_action(strip: bpy.types.NlaStrip, curves: ActionCurves) -> None:
+    """Let an NLA strip that plays the action use the right slot of it."""
+    if curves.slot is not None:
+        strip.action_slot = curves.slot
+
+
+def sequencer_strips(editor: bpy.types.SequenceEditor) -> Any:
+    """The strips of a sequencer (a collection with `new_movie`)."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences

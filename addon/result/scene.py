@@ -1,0 +1,170 @@
+"""A result file -> Blender objects, in steps short enough for a timer."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.limbs import spans
+from ..core.timing import KeyTimes
+from .body_file import BodyFile
+from .body_mesh import skin_material
+from .camera import Footage, View, build_camera
+from .names import TakeNames
+from .person import PersonObjects, PersonResult, build_person
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A whole result in memory, T clip frames.
+
+    Attributes:
+        view: the camera and the clip's time stamps.
+        frame_index: int `[T]`, file frame of each clip frame.
+        shot_id: int `[T]`, 0, 1, ... rising.
+        floor_y: height of the floor, metres.
+        people: everybody in the clip.
+    """
+
+    view: View
+    frame_index: NDArray[np.int64]
+    shot_id: NDArray[np.int64]
+    floor_y: float
+    people: tuple[PersonResult, ...]
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """How a result becomes objects.
+
+    Attributes:
+        clip: what to call it, say the strip's name.
+        footage: the video for the camera's background.
+        position_only: the root bone moves, but does not turn.
+        unseen_markers: put a marker on the timeline where a person is lost and found again.
+    """
+
+    clip: str
+    footage: Footage | None = None
+    position_only: bool = False
+    unseen_markers: bool = True
+
+
+@dataclass
+class ShotObjects:
+    """What was built for one shot."""
+
+    collection: bpy.types.Collection
+    camera: bpy.types.Object
+    people: list[PersonObjects] = field(default_factory=list)
+
+
+@dataclass
+class Take:
+    """What was built for one result."""
+
+    name: str
+    shots: list[ShotObjects] = field(default_factory=list)
+
+    @property
+    def people(self) -> list[PersonObjects]:
+        """Everybody, shot after shot."""
+        return [person for shot in self.shots for person in shot.people]
+
+
+Step = tuple[float, str]
+"""How far the building is, 0..1, and what was just built."""
+
+
+def build_take(
+    scene: bpy.types.Scene, recovery: Recovery, body: BodyFile, times: KeyTimes, settings: BuildSettings
+) -> Generator[Step, None, Take]:
+    """Build a result in `scene`, a collection for each shot. Nothing that was there is touched.
+
+    A generator: each step takes well under a second and a half, whatever the number of people; its return value is
+    the take. The scene gets the camera of the first shot only when it has none.
+
+    Args:
+        scene: where to build.
+        recovery: the result.
+        body: its body, with the shape of each person.
+        times: where the keys go, for the whole clip.
+        settings: names and options.
+    """
+    names = TakeNames(settings.clip)
+    take = Take(names.take)
+    shots = _shots(recovery, times)
+    aspect = _render_aspect(scene)
+    material = skin_material(f"{names.take} skin")
+    total = sum(len(people) for *_, people in shots)
+    for shot, shot_times, people in shots:
+        name = names.shot(shot, int(recovery.shot_id[-1]) + 1)
+        collection = bpy.data.collections.new(name)
+        scene.collection.children.link(collection)
+        camera = build_camera(f"{name} camera", recovery.view, shot_times, settings.footage, aspect, collection)
+        built = ShotObjects(collection, camera)
+        take.shots.append(built)
+        scene.camera = scene.camera or camera
+        for person in people:
+            label = names.person(person.person_id)
+            done = len(take.people)
+            like = take.people[0].mesh if done else None
+            steps = build_person(
+                label,
+                person,
+                body.people[person.person_id],
+                body,
+                recovery.view.time_s,
+                shot_times,
+                collection,
+                floor_y=recovery.floor_y,
+                position_only=settings.position_only,
+                like=like,
+            )
+            for part, objects in enumerate(steps):
+                if part == 0:
+                    built.people.append(objects)
+                    if like is None:
+                        objects.mesh.data.materials.append(material)
+                yield (done + (part + 1) / 3) / total, label
+            if settings.unseen_markers:
+                _mark_unseen(scene, f"person {person.person_id}", person.valid, shot_times)
+    return take
+
+
+def finish(steps: Generator[Step, None, Take]) -> Take:
+    """Run all steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def _shots(recovery: Recovery, times: KeyTimes) -> list[tuple[int, KeyTimes, list[PersonResult]]]:
+    """Every shot that the keys show, with its own keys and the people in it."""
+    found = []
+    for shot in np.unique(recovery.shot_id[times.clip_frame]):
+        shot_times = times.select(recovery.shot_id[times.clip_frame] == shot)
+        people = [person for person in recovery.people if _usable(person)[shot_times.clip_frame].any()]
+        found.append((int(shot), shot_times, people))
+    return found
+
+
+def _usable(person: PersonResult) -> NDArray[np.bool_]:
+    return person.valid & person.motion.finite() & person.raw.finite()
+
+
+def _render_aspect(scene: bpy.types.Scene) -> float:
+    render = scene.render
+    return render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+
+
+def _mark_unseen(scene: bpy.types.Scene, who: str, valid: NDArray[np.bool_], times: KeyTimes) -> None:
+    frames = np.rint(times.scene_frame).astype(int)
+    for start, end in spans(~valid[times.clip_frame]):
+        scene.timeline_markers.new(f"{who} unseen", frame=int(frames[start]))
+        if end < len(frames):
+            scene.timeline_markers.new(f"{who} seen", frame=int(frames[end]))
