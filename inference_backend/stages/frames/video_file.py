@@ -1,0 +1,180 @@
+"""Video files through FFmpeg's libraries: times of all frames without decoding them, then upright RGB pictures.
+
+PyAV rather than OpenCV: it gives the time stamps of a variable-rate file without a decoding pass, seeks exactly, says
+how a phone was held, and names what is wrong with a broken file.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ...records.video import Video
+from .faults import bad_input, require_content
+from .focal import focal_from_metadata
+from .timing import is_variable, nominal_fps
+
+_TURNS: Final = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+_REORDER_DEPTH: Final = 64  # no codec holds a picture back for more packets than this
+_AGAIN: Final = "Copy or convert the file again."
+
+
+class VideoFile:
+    """An open video file; made by `open_video`."""
+
+    def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
+        self.path = path
+        self.container = container
+        self.stream = stream
+        stream.thread_type = "AUTO"
+
+    def stamps(self) -> NDArray[np.int64]:
+        """Presentation stamps of all frames `[T]`, rising, in units of the stream's time base. Reads the whole file.
+
+        Raises:
+            RecoverError: `BAD_INPUT` when there are none.
+        """
+        stamps = [packet.pts for packet in self._packets() if packet.size and not packet.is_discard]
+        if None in stamps or len(set(stamps)) != len(stamps):
+            # The packets do not tell (raw streams, old containers), so the decoder has to.
+            self.container.seek(0)
+            stamps = list({frame.pts for frame in self._decode() if frame.pts is not None})
+        if not stamps:
+            raise bad_input(self.path, "holds no picture that can be decoded", _AGAIN)
+        return np.sort(np.array(stamps, np.int64))
+
+    def first_stamp(self) -> int:
+        """The first of `stamps`, found without reading the whole file."""
+        stamps = [packet.pts for packet in islice(self._packets(), _REORDER_DEPTH) if packet.size]
+        self.container.seek(0)
+        if None not in stamps:
+            return min(stamps)
+        first = next(self._decode()).pts
+        self.container.seek(0)
+        return first
+
+    def first_frame(self) -> VideoFrame:
+        """The first frame that can be decoded.
+
+        Raises:
+            RecoverError: `BAD_INPUT` when none can.
+        """
+        for frame in self._decode():
+            return frame
+        raise bad_input(self.path, "holds no picture that can be decoded", _AGAIN)
+
+    def decode_from(self, stamp: int) -> Iterator[VideoFrame]:
+        """Decoded frames in order of presentation, from a stamp on or a little before it; broken ones are left out."""
+        self.container.seek(stamp, stream=self.stream)
+        frames = self._decode()
+        first = next(frames, None)
+        if first is None or first.pts is None or first.pts > stamp:
+            self.container.seek(0)  # some containers have no usable index: read from the start
+            yield from self._decode()
+            return
+        yield first
+        yield from frames
+
+    def size(self, frame: VideoFrame) -> tuple[int, int]:
+        """Width and height of a frame's upright picture with square pixels."""
+        width, height = self._square_size(frame)
+        return (height, width) if _quarter(frame) in (90, 270) else (width, height)
+
+    def to_rgb(self, frame: VideoFrame, max_side: int | None) -> NDArray[np.uint8]:
+        """A frame's upright RGB picture `[H,W,3]` with square pixels, no side longer than `max_side`."""
+        width, height = self._square_size(frame)
+        if max_side is not None and max(width, height) > max_side:
+            scale = max_side / max(width, height)
+            width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        picture = frame.reformat(
+            width=width, height=height, format="rgb24", interpolation=Interpolation.AREA
+        ).to_ndarray()
+        turn = _TURNS.get(_quarter(frame))
+        return picture if turn is None else cv2.rotate(picture, turn)
+
+    def _packets(self) -> Iterator[av.Packet]:
+        try:
+            yield from self.container.demux(self.stream)
+        except av.FFmpegError:
+            return  # the file ends in the middle; what came before it is good
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        for packet in self._packets():
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                continue  # one damaged packet; the decoder finds its feet again at a later one
+
+    def _square_size(self, frame: VideoFrame) -> tuple[int, int]:
+        ratio = float(self.stream.sample_aspect_ratio or 1)
+        return round(frame.width * (ratio if ratio > 0 else 1.0)), frame.height
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[VideoFile]:
+    """Opens a video file for as long as the `with` block lasts.
+
+    Raises:
+        RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or has no picture track.
+    """
+    require_content(path)
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.FFmpegError, ValueError) as error:
+        raise bad_input(
+            path,
+            "is not a video that can be read",
+            "Choose a video file; if this is one, it may be cut off: copy it again.",
+        ) from error
+    with container:
+        covers = av.stream.Disposition.attached_pic
+        streams = [stream for stream in container.streams.video if not stream.disposition & covers]
+        if not streams:
+            raise bad_input(path, "has no picture track", "Choose a file with video; this one may be sound only.")
+        yield VideoFile(path, container, streams[0])
+
+
+def probe_video(path: Path) -> Video:
+    """The whole clip in a video file.
+
+    Raises:
+        RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or nothing of it can be decoded.
+    """
+    with open_video(path) as file:
+        stamps = file.stamps()
+        time_base, stream = file.stream.time_base, file.stream
+        time_s = (stamps - stamps[0]) * float(time_base)
+        stated, promised = stream.average_rate, stream.frames
+    with open_video(path) as file:
+        first = file.first_frame()
+        size_wh = file.size(first)
+        tags = {**first.metadata, **file.container.metadata, **file.stream.metadata}
+    cut_off = f'"{path.name}" is cut off: {len(stamps)} of its {promised} frames are there.'
+    return Video(
+        path=path,
+        fps=nominal_fps(time_s, float(stated) if stated else None),
+        size_wh=size_wh,
+        time_s=time_s,
+        frame_index=np.arange(len(stamps)),
+        variable_rate=is_variable(time_s),
+        focal_px=focal_from_metadata(tags, size_wh),
+        notes=(cut_off,) if promised > len(stamps) + 1 else (),
+    )
+
+
+def _quarter(frame: VideoFrame) -> int:
+    return round(frame.rotation / 90) % 4 * 90
