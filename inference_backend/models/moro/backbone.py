@@ -1,0 +1,79 @@
+"""The image backbone: a plain vision transformer (ViTPose's ViT-H, Xu et al., NeurIPS 2022) on cut-off crops."""
+
+import torch
+from torch import Tensor, nn
+
+from .attention import Attention, Mlp
+from .config import BackboneConfig
+
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+_NORM_EPS = 1e-6
+
+
+def normalise_crops(crops: Tensor) -> Tensor:
+    """RGB crops uint8 `[N,S,S,3]` to float32 `[N,3,S,S]` with ImageNet's mean and deviation."""
+    mean = torch.tensor(_MEAN, dtype=torch.float64, device=crops.device)
+    std = torch.tensor(_STD, dtype=torch.float64, device=crops.device)
+    scaled = (crops.float() / 255 - mean) / std
+    return scaled.float().permute(0, 3, 1, 2)
+
+
+class VitBlock(nn.Module):
+    """Pre-norm attention and MLP."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=_NORM_EPS)
+        self.attn = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=_NORM_EPS)
+        self.mlp = Mlp(width, 4 * width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N,J,C]` to `[N,J,C]`."""
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class PatchEmbedding(nn.Module):
+    """Patches to tokens by one strided convolution."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, config.width, config.patch, stride=config.patch, padding=config.padding)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`[N,3,H,W]` to `[N,J,C]`, tokens in row-major order."""
+        return self.proj(image).flatten(2).transpose(1, 2)
+
+
+class VisionTransformer(nn.Module):
+    """Tokens without a class token; its position code is added to every patch, as in the released weights."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.patch_embed = PatchEmbedding(config)
+        self.pos_embed = nn.Parameter(torch.empty(1, config.grid[0] * config.grid[1] + 1, config.width))
+        self.blocks = nn.ModuleList(VitBlock(config.width, config.heads) for _ in range(config.depth))
+        self.last_norm = nn.LayerNorm(config.width, eps=_NORM_EPS)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`[N,3,H,W]` to `[N,J,C]`."""
+        x = self.patch_embed(image)
+        x = x + self.pos_embed[:, 1:] + self.pos_embed[:, :1]
+        for block in self.blocks:
+            x = block(x)
+        return self.last_norm(x)
+
+
+class Backbone(nn.Module):
+    """Square RGB crops to image tokens."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.cut = config.cut
+        self.model = VisionTransformer(config)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """RGB crops uint8 `[N,S,S,3]` to tokens `[N,J,C]`; columns within `cut` of either side are not used."""
+        return self.model(normalise_crops(crops)[..., self.cut : -self.cut])

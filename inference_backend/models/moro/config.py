@@ -1,0 +1,110 @@
+"""The two configurations of MoRo. Everything that differs between them is a number here."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Sizes of the mesh tokenizer.
+
+    Attributes:
+        points: number of vertices on each level, finest first; the last one is the number of tokens.
+        channels: channels before the first and after each encoder convolution; the last one is the code size.
+        slots: neighbour slots of each of the layers, encoder then decoder; set by the connection files.
+        codes: codebook size.
+        bases: basis matrices that each convolution mixes.
+    """
+
+    points: tuple[int, ...]
+    channels: tuple[int, ...]
+    slots: tuple[int, ...]
+    codes: int = 512
+    bases: int = 9
+
+    @property
+    def tokens(self) -> int:
+        """Tokens for each mesh."""
+        return self.points[-1]
+
+    @property
+    def code_size(self) -> int:
+        """Numbers in a code."""
+        return self.channels[-1]
+
+    @property
+    def layers_each_way(self) -> int:
+        """Layers of the encoder, and of the decoder."""
+        return 2 * len(self.points) - 1
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """Sizes of the image backbone (a plain ViT over a crop whose sides are cut off)."""
+
+    crop: int = 256
+    cut: int = 32
+    patch: int = 16
+    padding: int = 2
+    grid: tuple[int, int] = (16, 12)
+    width: int = 1280
+    depth: int = 32
+    heads: int = 16
+
+
+@dataclass(frozen=True)
+class MoroConfig:
+    """Sizes of the whole network.
+
+    Attributes:
+        name: which configuration this is; stored with the weights.
+        body_name: the body that the tokenizer codes; must agree with the pipeline's body.
+        tokenizer: the mesh tokenizer.
+        backbone: the image backbone; None where evidence comes as ready tokens (landmarks).
+        evidence_tokens: evidence tokens a frame.
+        evidence_channels: numbers in an evidence token before embedding.
+        width, heads, mlp_ratio: of every transformer.
+        motion_depth, image_depth, decoder_depth: layers.
+        attention_reach: temporal attention sees frames i - reach .. i + reach.
+        contacts: contact logits a frame.
+        clip_frames, overlap_frames: window and overlap for long clips.
+    """
+
+    name: str
+    body_name: str
+    tokenizer: TokenizerConfig
+    backbone: BackboneConfig | None
+    evidence_tokens: int
+    evidence_channels: int
+    width: int
+    heads: int
+    mlp_ratio: int = 4
+    motion_depth: int = 4
+    image_depth: int = 2
+    decoder_depth: int = 2
+    attention_reach: int = 60
+    contacts: int = 4
+    clip_frames: int = 500
+    overlap_frames: int = 120
+    smoother_width: int = field(default=64)
+
+    @property
+    def mask_id(self) -> int:
+        """The token id that means "not known"."""
+        return self.tokenizer.codes
+
+
+RESEARCH = MoroConfig(
+    name="research",
+    body_name="SMPLX_NEUTRAL",
+    tokenizer=TokenizerConfig(
+        points=(9383, 2618, 546, 87),
+        channels=(3, 32, 64, 128, 9),
+        slots=(31, 41, 24, 59, 28, 84, 34, 34, 17, 28, 15, 24, 17, 31),
+    ),
+    backbone=BackboneConfig(),
+    evidence_tokens=192,
+    evidence_channels=1280,
+    width=1024,
+    heads=8,
+)
+"""The released model: ViT-H/16 on crops, SMPL-X body vertices 0..9382, 87 tokens."""

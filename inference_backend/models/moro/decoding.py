@@ -1,0 +1,127 @@
+"""Iterative decoding: start from all tokens masked, keep what is certain, mask and predict the rest again
+(MoRo section 3.5; after MaskGIT, Chang et al., CVPR 2022)."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .dst_former import Decoded, ImageFeatures, MotionFeatures
+from .network import Moro
+from .partial_decoder import PartialDecoder
+from .trajectory import canonical_trajectory
+
+_KEPT_SCORE = 1e5
+_CACHE_BYTES = {"cuda": 16 * 2**30}
+_CACHE_BYTES_ELSEWHERE = 2**30
+
+
+class Step(NamedTuple):
+    """What one decoding step saw and said.
+
+    Attributes:
+        ids_in: int64 `[B,T,P]`, tokens it was given, MASK included.
+        canonical_in: `[B,T,9]`, normalised canonical trajectory it was given.
+        motion: what the motion encoder made of both.
+        decoded: what the decoder said.
+    """
+
+    ids_in: Tensor
+    canonical_in: Tensor
+    motion: MotionFeatures
+    decoded: Decoded
+
+
+class Recovered(NamedTuple):
+    """Outcome of decoding a batch of clips.
+
+    Attributes:
+        ids: int64 `[B,T,P]`.
+        confidence: `[B,T,P]`, probability that each token had when it was settled; 1 where it was given.
+        rotation: `[B,T,3,3]`, body to camera.
+        translation: `[B,T,1,3]`, pelvis in the camera frame, metres.
+        contact: `[B,T,4]`, logits: left ankle, left foot, right ankle, right foot.
+    """
+
+    ids: Tensor
+    confidence: Tensor
+    rotation: Tensor
+    translation: Tensor
+    contact: Tensor
+
+
+def step_count(steps: int, unknown: int, total: int) -> int:
+    """Steps to take when `unknown` of `total` tokens are masked: the same share of `steps`, at least one."""
+    return max(1, round(steps * unknown / total))
+
+
+def masked_counts(steps: int, unknown: int) -> list[int]:
+    """How many of the `unknown` tokens are masked before each step: a half cosine."""
+    shares = ((math.cos(math.pi * k / steps) + 1) / 2 for k in range(steps))
+    return [max(1, round(share * unknown)) for share in shares]
+
+
+def least_certain(scores: Tensor, count: int) -> Tensor:
+    """Mask bool `[B,T,P]` of the `count` lowest scores in each clip of `[B,T,P]`; of equals, the first."""
+    rank = scores.flatten(1).argsort(dim=1, stable=True).argsort(dim=1)
+    return (rank < count).view(scores.shape)
+
+
+@torch.no_grad()
+def decode_tokens(
+    model: Moro,
+    image: ImageFeatures,
+    steps: int = 5,
+    known_ids: Tensor | None = None,
+    reference: bool = False,
+    trace: list[Step] | None = None,
+) -> Recovered:
+    """Decode the motion tokens of a batch of clips.
+
+    Args:
+        model: the network.
+        image: features of the clips.
+        steps: decoding steps for fully masked clips (1, 5, 10, 20, ...).
+        known_ids: int64 `[B,T,P]`, tokens to keep, MASK where not known, equally many known in each clip; None: none.
+        reference: the plain reading of the method: every token through every layer in every step.
+        trace: a list to which what happens in each step is appended.
+    """
+    network, statistics, mask_id = model.dst_former, model.statistics, model.config.mask_id
+    batch, n_frames = image.rotation.shape[:2]
+    n_tokens = model.config.tokenizer.tokens
+    ids = image.rotation.new_full((batch, n_frames, n_tokens), mask_id, dtype=torch.int64)
+    unknown = n_frames * n_tokens
+    if known_ids is not None:
+        ids = known_ids.clone()
+        unknown = int((known_ids[0] == mask_id).sum())
+    scores = torch.where(ids == mask_id, 0.0, _KEPT_SCORE)
+    confidence = torch.where(ids == mask_id, 0.0, 1.0)
+    camera = network.embed_trajectory(image.rotation, image.translation)
+    if not reference:
+        budget = _CACHE_BYTES.get(ids.device.type, _CACHE_BYTES_ELSEWHERE)
+        partial = PartialDecoder(network, image.tokens, camera, budget)
+    rotation, translation = image.rotation, image.translation
+    for count in masked_counts(step_count(steps, unknown, n_frames * n_tokens), unknown):
+        masked = least_certain(scores, count) & (scores < _KEPT_SCORE)
+        ids = ids.masked_fill(masked, mask_id)
+        canonical = canonical_trajectory(rotation, translation, statistics)
+        motion = network.encode_motion(model.codes(ids), canonical, plain=reference)
+        if reference:
+            decoded = network.decode(motion.pose, image.tokens, motion.trajectory, camera, plain=True)
+        else:
+            decoded = partial(motion.pose, motion.trajectory)
+        if trace is not None:
+            trace.append(Step(ids, canonical, motion, decoded))
+        rotation, translation = decoded.rotation, decoded.translation
+        best, probability = most_likely(decoded.logits)
+        ids = torch.where(masked, best, ids)
+        confidence = torch.where(masked, probability, confidence)
+        scores = torch.where(masked, probability, _KEPT_SCORE)
+    return Recovered(ids, confidence, rotation, translation, decoded.contact)
+
+
+def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Most likely code `[...]` of logits `[...,codes]`, and its probability."""
+    top, ids = logits.max(-1)
+    return ids, (top - logits.logsumexp(-1)).exp()

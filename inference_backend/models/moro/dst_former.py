@@ -1,0 +1,182 @@
+"""MoRo's three transformers and their heads: motion encoder, image encoder, cross-modal decoder (MoRo section 3.2-3.4).
+
+They share one module because the released weights name them so. Prefixes: `m_` motion, `img_` image, `d_` decoder.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...geometry.rot6d import matrix_from_rot6d_rows, rot6d_rows
+from .camera import full_camera
+from .config import MoroConfig
+from .dstformer import DSTFormer
+from .image_encoder import ImageEncoder, sine_positions
+from .precision import mixed_precision
+
+
+class ImageFeatures(NamedTuple):
+    """What the image encoder makes of a clip.
+
+    Attributes:
+        tokens: `[B,T,K,C]`.
+        weak: `[B,T,9]`, weak camera: 6-D rotation, log scale, offset.
+        rotation: `[B,T,3,3]`, coarse, body to camera.
+        translation: `[B,T,1,3]`, coarse pelvis position in the camera frame, metres.
+    """
+
+    tokens: Tensor
+    weak: Tensor
+    rotation: Tensor
+    translation: Tensor
+
+
+class MotionFeatures(NamedTuple):
+    """What the motion encoder makes of tokens: `pose [B,T,P,C]`, `trajectory [B,T,1,C]`, `canonical [B,T,9]`."""
+
+    pose: Tensor
+    trajectory: Tensor
+    canonical: Tensor
+
+
+class Decoded(NamedTuple):
+    """What one decoding pass says.
+
+    Attributes:
+        logits: `[B,T,P,codes]`.
+        contact: `[B,T,4]`, logits: left ankle, left foot, right ankle, right foot.
+        rotation: `[B,T,3,3]`, body to camera.
+        translation: `[B,T,1,3]`, pelvis in the camera frame, metres.
+    """
+
+    logits: Tensor
+    contact: Tensor
+    rotation: Tensor
+    translation: Tensor
+
+
+class DstFormer(nn.Module):
+    """Parameters and forward passes; token counts come from the configuration."""
+
+    def __init__(self, config: MoroConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.compute_dtype = torch.float32
+        width, tokens, codes = config.width, config.tokenizer.tokens, config.tokenizer.codes
+        sizes = (width, config.heads, config.mlp_ratio)
+        self.m_pos_enc = nn.Parameter(torch.zeros(1, 1, tokens + 1, width))
+        self.m_token_embed = nn.Linear(config.tokenizer.code_size, width)
+        self.m_traj_embed = nn.Linear(9, width)
+        self.m_transformer = DSTFormer(*sizes, config.motion_depth, config.attention_reach)
+        self.m_traj_regressor = nn.Linear(width, 9)
+        self.m_pose_regressor = nn.Linear(width, codes)
+        self.m_contact_regressor = nn.Linear(width, config.contacts)
+
+        self.img_embed = nn.Linear(config.evidence_channels, width)
+        self.img_bbox_embed = nn.Linear(3, width)
+        if config.backbone is None:
+            self.img_pos_enc = nn.Parameter(torch.zeros(config.evidence_tokens, width))
+        self.img_transformer = ImageEncoder(*sizes, config.image_depth)
+        self.img_traj_regressor = nn.Linear(width, 9)
+
+        self.d_pos_enc = nn.Parameter(torch.zeros(1, 1, tokens + 3, width))
+        self.d_traj_embed = nn.Linear(9, width)
+        self.d_transformer = DSTFormer(*sizes, config.decoder_depth, config.attention_reach)
+        self.d_pose_regressor = nn.Linear(width, codes)
+        self.d_traj_regressor = nn.Linear(width, 9)
+        self.d_contact_regressor = nn.Linear(width, config.contacts)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Random start: linear layers N(0, 0.02) cut at 2, norms 1 and 0, position tables N(0, 0.02)."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02, a=-2.0, b=2.0)
+                nn.init.zeros_(module.bias)
+        tables = [self.m_pos_enc, self.d_pos_enc]
+        for table in [*tables, self.img_pos_enc] if self.config.backbone is None else tables:
+            nn.init.trunc_normal_(table, std=0.02, a=-2.0, b=2.0)
+
+    def encode_image(self, evidence: Tensor, valid: Tensor | None, box: Tensor) -> ImageFeatures:
+        """Evidence of a clip to features and a coarse trajectory; frames are independent.
+
+        Args:
+            evidence: `[B,T,K,E]`; what stands in invalid tokens does not matter.
+            valid: bool `[B,T,K]`; None: all are.
+            box: `[B,T,3]`, box feature.
+        """
+        lead = box.shape[:2]
+        if valid is not None:
+            evidence = evidence.masked_fill(~valid[..., None], 0)
+        tokens = self.img_embed(evidence) + self._image_positions(evidence.device)
+        x = torch.cat((tokens, self.img_bbox_embed(box)[..., None, :]), 2).flatten(0, 1)
+        ignore = None if valid is None else F.pad(~valid, (0, 1)).flatten(0, 1)
+        with mixed_precision(x, self.compute_dtype):
+            x = self.img_transformer(x, ignore)
+        x = x.unflatten(0, lead)
+        weak = self.img_traj_regressor(x[:, :, -1].float())
+        return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box))
+
+    def _image_positions(self, device: torch.device) -> Tensor:
+        if self.config.backbone is None:
+            return self.img_pos_enc
+        return sine_positions(self.config.backbone.grid, self.config.width, device)
+
+    def embed_motion(self, codes: Tensor, canonical: Tensor) -> Tensor:
+        """Codes `[B,T,P,D]` (zeros: masked) and canonical trajectory `[B,T,9]` to the motion encoder's input."""
+        trajectory = self.m_traj_embed(canonical)[..., None, :]
+        return torch.cat((self.m_token_embed(codes), trajectory), 2) + self.m_pos_enc
+
+    def encode_motion(self, codes: Tensor, canonical: Tensor, plain: bool = False) -> MotionFeatures:
+        """Codes `[B,T,P,D]` (zeros: masked) and normalised canonical trajectory `[B,T,9]` to features."""
+        x = self.embed_motion(codes, canonical)
+        with mixed_precision(x, self.compute_dtype):
+            x = self.m_transformer(x, plain)
+        tokens = self.config.tokenizer.tokens
+        return MotionFeatures(x[:, :, :tokens], x[:, :, tokens:], self.m_traj_regressor(x[:, :, tokens].float()))
+
+    def motion_heads(self, motion: MotionFeatures) -> tuple[Tensor, Tensor]:
+        """Code logits `[B,T,P,codes]` and contact logits `[B,T,4]` of the motion encoder alone (motion training)."""
+        return self.m_pose_regressor(motion.pose), self.m_contact_regressor(motion.trajectory.squeeze(2))
+
+    def embed_trajectory(self, rotation: Tensor, translation: Tensor) -> Tensor:
+        """Camera trajectory `[B,T,3,3]`, `[B,T,1,3]` to its decoder token `[B,T,1,C]`."""
+        return self.d_traj_embed(torch.cat((rot6d_rows(rotation), translation.squeeze(2)), -1))[..., None, :]
+
+    def decode(
+        self, pose: Tensor, image: Tensor, canonical: Tensor, camera: Tensor, plain: bool = False
+    ) -> Decoded:
+        """The cross-modal decoder.
+
+        Args:
+            pose: `[B,T,P,C]`, from the motion encoder (zeros in image training).
+            image: `[B,T,K,C]`, from the image encoder.
+            canonical: `[B,T,1,C]`, the motion encoder's trajectory feature (zeros in image training).
+            camera: `[B,T,1,C]`, `embed_trajectory` of the coarse trajectory.
+            plain: the method as written down, without any saving.
+        """
+        tokens = self.config.tokenizer.tokens
+        x = self.decoder_positions(torch.cat((pose, image, canonical, camera), 2))
+        with mixed_precision(x, self.compute_dtype):
+            x = self.d_transformer(x, plain)
+        return self.decoder_heads(x[:, :, :tokens], x[:, :, -2], x[:, :, -1])
+
+    def decoder_positions(self, x: Tensor) -> Tensor:
+        """Add position codes to `[B,T,P+K+2,C]`: one for each pose token, one for all evidence, one for either end."""
+        tokens = self.config.tokenizer.tokens
+        row = torch.arange(x.shape[2], device=x.device)
+        evidence = x.shape[2] - tokens - 2
+        row = torch.where(row < tokens, row, (row - evidence + 1).clamp(min=tokens))
+        return x + self.d_pos_enc[:, :, row]
+
+    def decoder_heads(self, pose: Tensor, canonical: Tensor, camera: Tensor) -> Decoded:
+        """Final features `[B,T,P,C]`, `[B,T,C]`, `[B,T,C]` to what they say, in float32."""
+        trajectory = self.d_traj_regressor(camera.float())
+        return Decoded(
+            self.d_pose_regressor(pose.float()),
+            self.d_contact_regressor(canonical.float()),
+            matrix_from_rot6d_rows(trajectory[..., :6]),
+            trajectory[..., None, 6:],
+        )
