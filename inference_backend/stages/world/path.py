@@ -1,0 +1,101 @@
+"""The pelvis' path in the world: the camera's evidence, fused with what feet in contact say.
+
+Monocular depth drifts by decimetres where motion across the image is right to centimetres. While a foot stands still,
+the body's motion relative to it is the body's motion in the world (contact odometry).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...geometry.banded import BandedLeastSquares, curvature, frame_seconds
+from .settings import WorldSettings
+
+_SPEED = 0.1
+"""Metres per second: the scale that turns the settings' seconds into metres (RopeTP specification: sigma = s x 0.1)."""
+_ACCELERATION = 30.0
+"""Metres per second squared that a body may do; keeps jitter out."""
+_FLOOR_SIGMA_M = 0.03
+_UNSEEN = 0.02
+"""Weight of frames without evidence, against 1."""
+
+
+@dataclass(frozen=True)
+class Stance:
+    """Feet for the fusion, N frames and K points.
+
+    Attributes:
+        offset: `[N,K,3]`, from the pelvis to each point, world axes.
+        contact: bool `[N,K]`.
+        clearance: `[K]`, height of each point over the floor it stands on; None keeps the floor out.
+    """
+
+    offset: NDArray[np.float64]
+    contact: NDArray[np.bool_]
+    clearance: NDArray[np.float64] | None
+
+
+def fuse(
+    pelvis: NDArray[np.float64],
+    camera: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    depth_sigma: NDArray[np.float64],
+    time_s: NDArray[np.float64],
+    stance: Stance,
+    settings: WorldSettings,
+) -> NDArray[np.float64]:
+    """Fuse the observed path with contact odometry; one banded solve.
+
+    `min_x int c (x-o)^T W (x-o) + |x' - u|^2 / sigma_v^2 + (x_y + r_y)^2 / sigma_h^2 + |x''|^2 / sigma_a^2 dt` with
+    `W = (I - d d^T) / sigma_lat^2 + d d^T / sigma_dep^2`, d the viewing ray, and u = -r' the velocity that keeps
+    points in contact still (r: their offset from the pelvis). Frames without contact keep the smoothness term only.
+
+    Args:
+        pelvis: `[N,3]`, observed, world, metres.
+        camera: `[3]`, camera position, world.
+        confidence: `[N]`, 0..1.
+        depth_sigma: `[N]`, metres.
+        time_s: `[N]`.
+        stance: feet.
+        settings: crossover times.
+    """
+    count = len(pelvis)
+    if count < 3 or not settings.fuse_depth:
+        return pelvis.copy()
+    solver = BandedLeastSquares(count, 3)
+    seconds = frame_seconds(time_s)
+    ray = pelvis - camera
+    ray = ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
+    along = ray[:, :, None] * ray[:, None]
+    lateral = settings.lateral_s * _SPEED
+    depth = np.maximum(settings.depth_s * _SPEED * depth_sigma / np.maximum(np.median(depth_sigma), 1e-6), lateral)
+    precision = (np.eye(3) - along) / lateral**2 + along / depth[:, None, None] ** 2
+    weight = seconds * np.maximum(confidence, _UNSEEN)
+    solver.add(np.ones((count, 1)), precision * weight[:, None, None], pelvis)
+    _add_odometry(solver, stance, time_s, settings)
+    if stance.clearance is not None:
+        standing = seconds[:, None] * stance.contact / np.maximum(stance.contact.sum(1, keepdims=True), 1)
+        up = np.diag([0.0, 1.0, 0.0])
+        for k in range(stance.contact.shape[1]):
+            target = np.zeros((count, 3))
+            target[:, 1] = stance.clearance[k] - stance.offset[:, k, 1]
+            solver.add(np.ones((count, 1)), up * (standing[:, k] / _FLOOR_SIGMA_M**2)[:, None, None], target)
+    coefficients, span = curvature(time_s)
+    still = np.eye(3) * (span / _ACCELERATION**2)[:, None, None]
+    solver.add(coefficients, still, np.zeros((count - 2, 3)))
+    return solver.solve()
+
+
+def _add_odometry(
+    solver: BandedLeastSquares, stance: Stance, time_s: NDArray[np.float64], settings: WorldSettings
+) -> None:
+    step = np.diff(time_s)
+    difference = np.tile([-1.0, 1.0], (len(step), 1)) / step[:, None]
+    both = stance.contact[1:] & stance.contact[:-1]
+    share = both / np.maximum(both.sum(1, keepdims=True), 1)
+    velocity = -np.diff(stance.offset, axis=0) / step[:, None, None]
+    sigma = settings.step_speed_mps + settings.step_speed_share * np.linalg.norm(velocity, axis=-1)
+    for k in range(both.shape[1]):
+        precision = np.eye(3) * (step * share[:, k] / sigma[:, k] ** 2)[:, None, None]
+        solver.add(difference, precision, velocity[:, k])
