@@ -1,0 +1,82 @@
+"""A recovery from the click to the built scene, as the panel shows it. Imports neither bpy nor torch."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ...inference_backend.protocol import messages
+from ...inference_backend.protocol.errors import RecoverError
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    WAITING = "waiting"  # for the backend, or behind another job
+    RUNNING = "running"
+    BUILDING = "building"  # recovered; its objects are being made in the scene
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = (JobState.WAITING, JobState.RUNNING, JobState.BUILDING)
+
+
+@dataclass
+class Job:
+    """One recovery.
+
+    Attributes:
+        name: unique in this Blender session.
+        label: what the person sees, say the strip's name.
+        request: what the backend is asked.
+        payload: what the builder needs to know later; the job does not look into it.
+        state, stage, fraction, overall, frames_per_second, seconds_left: progress, for display.
+        notes: sentences to read next to the result.
+        error: why it failed.
+        result: path of the result file once recovered.
+    """
+
+    name: str
+    label: str
+    request: messages.Submit
+    payload: Any = None
+    state: JobState = JobState.WAITING
+    stage: str = ""
+    fraction: float = 0.0
+    overall: float = 0.0
+    frames_per_second: float | None = None
+    seconds_left: float | None = None
+    notes: list[str] = field(default_factory=list)
+    error: RecoverError | None = None
+    result: Path | None = None
+
+    @property
+    def active(self) -> bool:
+        """Not at its end yet."""
+        return self.state in ACTIVE
+
+    def fail(self, error: RecoverError) -> None:
+        """End with an error; what was recovered before stays."""
+        self.state, self.error = JobState.FAILED, error
+
+    def update(self, message: messages.BackendMessage) -> None:
+        """Take in a message about this job."""
+        match message:
+            case messages.Started():
+                self.state = JobState.RUNNING
+            case messages.Progress():
+                self.state = JobState.RUNNING
+                self.stage, self.fraction, self.overall = message.stage, message.fraction, message.overall
+                self.frames_per_second, self.seconds_left = message.frames_per_second, message.seconds_left
+            case messages.Note():
+                self.notes.append(message.sentence)
+            case messages.JobCancelled():
+                self.state = JobState.CANCELLED
+            case messages.Error():
+                self.fail(messages.error_of(message))
+            case messages.Result():
+                self.state, self.overall = JobState.BUILDING, 1.0
+                self.stage, self.fraction, self.seconds_left = "scene", 0.0, None
+                self.result, self.notes = Path(message.result), list(message.notes)
