@@ -1,0 +1,30 @@
+"""The 33 BlazePose landmarks: names, left-right mirror and the bones between them."""
+
+from typing import Final
+
+LANDMARKS: Final[tuple[str, ...]] = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index",
+    "left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+)  # fmt: skip
+"""Names in MediaPipe's order. `mouth_left` and `mouth_right` keep MediaPipe's word order."""
+
+INDEX: Final[dict[str, int]] = {name: i for i, name in enumerate(LANDMARKS)}
+
+
+def _mirrored(name: str) -> str:
+    swap = {"left": "right", "right": "left"}
+    return "_".join(swap.get(word, word) for word in name.split("_"))
+
+
+MIRROR: Final[tuple[int, ...]] = tuple(INDEX[_mirrored(name)] for name in LANDMARKS)
+"""For each landmark the index of its counterpart on the other side of the body."""
+
+BODY: Final[tuple[int, ...]] = tuple(
+    INDEX[f"{side}_{part}"]
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    for side in ("left", "right")
+)
+"""The twelve large joints."""

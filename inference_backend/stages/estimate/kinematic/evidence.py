@@ -1,0 +1,82 @@
+"""What the optimiser is told: landmarks as rays and bones as directions, each with how far it can be trusted."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ....geometry.blazepose import INDEX, LANDMARKS
+
+USED: Final[tuple[int, ...]] = tuple(
+    i for i, name in enumerate(LANDMARKS) if not any(word in name for word in ("inner", "outer", "mouth"))
+)
+"""Landmarks used as evidence: nose, eyes, ears and everything below."""
+
+_BONES: Final[tuple[tuple[str, str], ...]] = (
+    ("hips", "shoulders"),
+    ("right_hip", "left_hip"),
+    ("right_shoulder", "left_shoulder"),
+    ("right_ear", "left_ear"),
+    ("ears", "nose"),
+    *(
+        (f"{side}_{a}", f"{side}_{b}")
+        for side in ("left", "right")
+        for a, b in (
+            ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "index"), ("wrist", "pinky"),
+            ("hip", "knee"), ("knee", "ankle"), ("heel", "foot_index"), ("ankle", "foot_index"),
+        )
+    ),
+)  # fmt: skip
+
+
+def _ends(name: str) -> list[int]:
+    if name in INDEX:
+        return [INDEX[name]]
+    return [INDEX[f"{side}_{name[:-1]}"] for side in ("left", "right")]
+
+
+def _bone_matrix() -> Tensor:
+    """`[Nb,33]`: from landmarks to bone vectors."""
+    matrix = torch.zeros(len(_BONES), len(LANDMARKS), dtype=torch.float64)
+    for row, (start, end) in enumerate(_BONES):
+        for name, sign in ((start, -1.0), (end, 1.0)):
+            for i in _ends(name):
+                matrix[row, i] = sign / len(_ends(name))
+    return matrix
+
+
+BONES: Final = _bone_matrix()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Evidence for B windows of T frames at 30 fps; P = 33 landmarks, zeros where there is none. float64.
+
+    Attributes:
+        rays: `[B,T,P,2]`, undistorted x/z, y/z.
+        trust: `[B,T,P]`, 1 / sigma in units of the landmark sigma: 1 for a well visible landmark, 0 for none.
+        bones: `[B,T,Nb,3]`, unit directions of the world landmarks' bones in the person's view.
+        bone_trust: `[B,T,Nb]`, as `trust`.
+        view: `[B,T,3,3]`, rotation from the camera into the view that looks straight at the person.
+        present: `[B,T]`, 1 where the frame is part of the clip, 0 where it only fills a window up.
+    """
+
+    rays: Tensor
+    trust: Tensor
+    bones: Tensor
+    bone_trust: Tensor
+    view: Tensor
+    present: Tensor
+
+    def windows(self, index: slice) -> "Evidence":
+        """Some of the windows."""
+        return Evidence(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
+
+
+def view_rotation(rays: Tensor) -> Tensor:
+    """Rotations `[...,3,3]` from the camera into the view whose forward axis is the ray `[...,2]` and whose x axis is level."""
+    forward = torch.nn.functional.normalize(torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1), dim=-1)
+    down = torch.tensor([0.0, 1.0, 0.0], dtype=rays.dtype).expand_as(forward)
+    right = torch.nn.functional.normalize(torch.linalg.cross(down, forward), dim=-1)
+    return torch.stack([right, torch.linalg.cross(forward, right), forward], dim=-2)

@@ -1,0 +1,188 @@
+"""Fits the motion prior to the training split of the mocap: `python -m ...kinematic.fit_prior --mocap DIR`.
+
+Mean rotations, then a principal component analysis weighted by how far a joint moves what hangs on it, then a mixture of
+second-order autoregressive processes by hard expectation maximisation over windows. Every clip is also taken mirrored.
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from scipy.cluster.vq import kmeans2
+from scipy.spatial.transform import Rotation
+
+from ....protocol.skeleton import BODY_JOINTS
+from ....training.mocap import read_split
+from .prior import PRIOR_FILE
+
+DIMS = 40
+REGIMES = 12
+WINDOW = 45
+ROUNDS = 8
+FIXED = ("left_foot", "right_foot", "left_collar", "right_collar")
+"""Joints that the mocap does not move, or not in all of its families."""
+# How far (metres, roughly) what hangs on a joint sticks out from it: errors of rotation count by what they move.
+_REACH = {
+    "hip": 0.6,
+    "knee": 0.4,
+    "ankle": 0.15,
+    "spine1": 0.6,
+    "spine2": 0.6,
+    "spine3": 0.6,
+    "neck": 0.2,
+    "head": 0.15,
+}
+_REACH |= {"shoulder": 0.4, "elbow": 0.3, "wrist": 0.12}
+_ACKNOWLEDGEMENT = (
+    "The data used in this project was obtained from mocap.cs.cmu.edu. "
+    "The database was created with funding from NSF EIA-0196217."
+)
+
+Array = NDArray[np.float64]
+
+
+def _mirror_order() -> list[int]:
+    swap = {"left": "right", "right": "left"}
+    return [BODY_JOINTS.index("_".join(swap.get(w, w) for w in name.split("_"))) for name in BODY_JOINTS]
+
+
+def mirror(rotations: Array) -> Array:
+    """Reflect body rotations `[...,22,3,3]` left to right (through the plane x = 0)."""
+    flip = np.diag([-1.0, 1.0, 1.0])
+    return flip @ rotations[..., _mirror_order(), :, :] @ flip
+
+
+def _mean_rotation(rotations: Array) -> Array:
+    u, _, vt = np.linalg.svd(rotations.mean(axis=0))
+    u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
+    return u @ vt
+
+
+def _moving() -> NDArray[np.bool_]:
+    return np.repeat([name not in FIXED for name in BODY_JOINTS[1:]], 3)
+
+
+def _pose_space(poses: list[Array]) -> tuple[Array, Array, Array]:
+    """Mean rotations `[21,3,3]`, offset `[63]` and basis `[63,D]` from clips of `[T,21,3,3]`."""
+    every = np.concatenate([p[::6] for p in poses])
+    mean = _mean_rotation(every)
+    x = coordinates(every, mean)
+    reach = np.repeat([next((r for k, r in _REACH.items() if k in name), 1.0) for name in BODY_JOINTS[1:]], 3)
+    moving = _moving()
+    offset = np.where(moving, x.mean(axis=0), 0.0)
+    weighted = ((x - offset) * reach)[:, moving]
+    values, vectors = np.linalg.eigh(weighted.T @ weighted / len(weighted))
+    keep = np.argsort(values)[::-1][:DIMS]
+    basis = np.zeros((63, DIMS))
+    basis[moving] = vectors[:, keep] * np.sqrt(values[keep]) / reach[moving, None]
+    return mean, offset, basis
+
+
+def coordinates(poses: Array, mean: Array) -> Array:
+    """Rotation vectors of joints 1..21 relative to their means, `[T,63]`."""
+    relative = np.swapaxes(mean, -1, -2) @ poses
+    return Rotation.from_matrix(relative.reshape(-1, 3, 3)).as_rotvec().reshape(len(poses), -1)
+
+
+def encode(poses: Array, mean: Array, offset: Array, basis: Array) -> Array:
+    """Pose coordinates z `[T,D]` of local rotations `[T,21,3,3]` (least squares, weighted as the pose space is)."""
+    reach = np.repeat([next((r for k, r in _REACH.items() if k in name), 1.0) for name in BODY_JOINTS[1:]], 3)
+    weighted = basis * reach[:, None]
+    return ((coordinates(poses, mean) - offset) * reach) @ np.linalg.pinv(weighted).T
+
+
+def _regressors(z: Array) -> tuple[Array, Array]:
+    past = np.concatenate([z[:-2], z[1:-1], np.ones((len(z) - 2, 1))], axis=1)
+    return past, z[2:]
+
+
+def _fit_regime(past: Array, now: Array, ridge: float = 1e-3) -> tuple[Array, Array]:
+    gram = past.T @ past / len(past)
+    transition = np.linalg.solve(gram + ridge * 1e-3 * np.eye(len(gram)), past.T @ now / len(past)).T
+    error = now - past @ transition.T
+    covariance = error.T @ error / len(error)
+    return transition, covariance + 1e-6 * np.eye(len(covariance))
+
+
+def _fit_start(pairs: Array) -> tuple[Array, Array]:
+    mean = pairs.mean(axis=0)
+    covariance = np.cov(pairs.T) + 1e-4 * np.eye(pairs.shape[1])
+    return mean, np.linalg.inv(covariance)
+
+
+def _windows(clips: list[Array]) -> list[Array]:
+    return [z[a : a + WINDOW] for z in clips for a in range(0, len(z) - WINDOW + 1, WINDOW - 2)]
+
+
+def fit_regimes(clips: list[Array], seed: int = 0) -> dict[str, Array]:
+    """Mixture of second-order autoregressive processes over clips of pose coordinates `[T,D]`."""
+    windows = np.stack(_windows(clips))
+    speed = np.sqrt(((windows[:, 1:] - windows[:, :-1]) ** 2).mean(axis=1)) * 8
+    features = np.concatenate([windows.mean(axis=1), speed, windows.std(axis=1)], axis=1)
+    _, label = kmeans2(features, REGIMES, minit="++", seed=seed)
+    for _ in range(ROUNDS):
+        score = np.empty((len(windows), REGIMES))
+        for k in range(REGIMES):
+            mine = windows[label == k]
+            past, now = (np.concatenate(part) for part in zip(*(_regressors(w) for w in mine), strict=True))
+            transition, covariance = _fit_regime(past, now)
+            start, start_precision = _fit_start(mine[:, :2].reshape(len(mine), -1))
+            error = windows[:, 2:] - windows[:, :-2] @ transition[:, :DIMS].T
+            error = error - windows[:, 1:-1] @ transition[:, DIMS : 2 * DIMS].T - transition[:, -1]
+            precision = np.linalg.inv(covariance)
+            away = windows[:, :2].reshape(len(windows), -1) - start
+            score[:, k] = (
+                -0.5 * ((error @ precision) * error).sum(axis=(1, 2))
+                - 0.5 * (WINDOW - 2) * np.linalg.slogdet(covariance)[1]
+                - 0.5 * ((away @ start_precision) * away).sum(axis=1)
+                + 0.5 * np.linalg.slogdet(start_precision)[1]
+                + np.log(max(len(mine), 1) / len(windows))
+            )
+        label = score.argmax(axis=1)
+        print("windows per regime", np.bincount(label, minlength=REGIMES).tolist(), "score", score.max(axis=1).mean())
+    parts: dict[str, list[Array]] = {"transition": [], "precision": [], "start_mean": [], "start_precision": []}
+    for k in range(REGIMES):
+        mine = windows[label == k]
+        past, now = (np.concatenate(part) for part in zip(*(_regressors(w) for w in mine), strict=True))
+        transition, covariance = _fit_regime(past, now)
+        pairs = np.concatenate([mine[:, a : a + 2].reshape(len(mine), -1) for a in range(0, WINDOW - 1, 6)])
+        start, start_precision = _fit_start(pairs)
+        parts["transition"].append(transition)
+        parts["precision"].append(np.linalg.inv(covariance))
+        parts["start_mean"].append(start)
+        parts["start_precision"].append(start_precision)
+    share = np.bincount(label, minlength=REGIMES) / len(label)
+    return {name: np.stack(part) for name, part in parts.items()} | {"share": share}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mocap", type=Path, required=True, help="folder with the packs cmu_*_train.npz")
+    parser.add_argument("--out", type=Path, default=PRIOR_FILE)
+    arguments = parser.parse_args()
+    poses = []
+    for clip in read_split(arguments.mocap, "train"):
+        poses += [clip.rotations[:, 1:], mirror(clip.rotations)[:, 1:]]
+    print(len(poses), "clips with their mirror images,", sum(map(len, poses)), "frames")
+    mean, offset, basis = _pose_space(poses)
+    clips = [encode(p, mean, offset, basis) for p in poses if len(p) >= WINDOW]
+    tensors = {"mean": mean, "offset": offset, "basis": basis} | fit_regimes(clips)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {
+        "licence": "CC0-1.0",
+        "made_by": "inference_backend.stages.estimate.kinematic.fit_prior",
+        "data": "CMU motion capture, training split",
+        "acknowledgement": _ACKNOWLEDGEMENT,
+    }
+    save_file({k: torch.from_numpy(v).float().contiguous() for k, v in tensors.items()}, arguments.out, metadata)
+    digest = hashlib.sha256(arguments.out.read_bytes()).hexdigest()
+    print(arguments.out, arguments.out.stat().st_size, "bytes, sha256", digest)
+
+
+if __name__ == "__main__":
+    main()

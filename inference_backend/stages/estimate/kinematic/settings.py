@@ -1,0 +1,55 @@
+"""Settings of the kinematic estimator. Chosen on synthetic clips (`evaluation.synthetic`), never on the test clips."""
+
+from dataclasses import dataclass
+
+VERSION = 1
+"""Rises with every change that alters results, so that cached results are not taken for current ones."""
+
+
+@dataclass(frozen=True)
+class KinematicSettings:
+    """Standard deviations are in metres at the person's depth or radians unless said.
+
+    Attributes:
+        landmark_sigma: of a well visible image landmark.
+        unseen_sigma_factor: how much larger that is at visibility 0 (grows with `(1 - visibility) ** visibility_power`).
+        visibility_power: see above.
+        outlier_sigmas: residuals beyond this many sigmas lose their weight (Geman-McClure).
+        bone_sigma: of the direction of a bone of the world landmarks, metres per metre, across the viewing ray.
+        bone_depth_sigma: the same along the viewing ray, where the landmarks are weak.
+        view_sigma: of the constant rotation between the world landmarks' view and the camera.
+        prior_scale: the motion prior's innovations are taken this much smaller than in the mocap (1 = as measured).
+        pose_sigma: spread of the static pose prior, in standard deviations of the mocap.
+        root_acceleration: of the pelvis, m/s^2.
+        root_turn_acceleration: of the pelvis, rad/s^2.
+        foot_speed: scale below which a foot is taken to stand, m/s.
+        foot_sigma: how still a standing foot is, m/s.
+        limit_sigma: softness of the limits of knees and elbows.
+        betas_sigma: spread of body shapes around the average, in the body's standard deviations.
+        iterations: Gauss-Newton steps.
+        shape_iterations: Gauss-Newton steps of the pass that finds the shape.
+        window: frames of one window at 30 fps.
+        overlap: frames shared by neighbouring windows.
+        batch: windows solved together.
+    """
+
+    landmark_sigma: float = 0.05
+    unseen_sigma_factor: float = 6.0
+    visibility_power: float = 1.5
+    outlier_sigmas: float = 3.0
+    bone_sigma: float = 0.25
+    bone_depth_sigma: float = 0.5
+    view_sigma: float = 0.1
+    prior_scale: float = 1.0
+    pose_sigma: float = 1.0
+    root_acceleration: float = 4.0
+    root_turn_acceleration: float = 20.0
+    foot_speed: float = 0.4
+    foot_sigma: float = 0.15
+    limit_sigma: float = 0.05
+    betas_sigma: float = 1.0
+    iterations: int = 12
+    shape_iterations: int = 8
+    window: int = 150
+    overlap: int = 30
+    batch: int = 4

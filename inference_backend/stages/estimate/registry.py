@@ -1,0 +1,76 @@
+"""The estimators by name. One is imported when it is asked for, so that listing them costs nothing."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ...protocol.errors import ErrorCode, RecoverError
+from ...records.motion import PoseEvidence
+from .kinematic import settings as kinematic
+
+DEFAULT_ESTIMATOR: Final[str] = "kinematic"
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """How to run an estimator.
+
+    Attributes:
+        name: as in `PoseEvidence.estimator`.
+        settings: the field of `pipeline.settings.RecoverSettings` with its settings.
+        version: its VERSION.
+        load: imports it; what comes back is called as `estimate(video, track, camera, body, settings, ctx)`.
+        weights: checksum of the files it computes with.
+    """
+
+    name: str
+    settings: str
+    version: int
+    load: Callable[[], Callable[..., PoseEvidence]]
+    weights: Callable[[], str]
+
+
+def find_estimator(name: str) -> Estimator:
+    """The estimator of a name.
+
+    Raises:
+        RecoverError: `BAD_SETTING` when there is none.
+    """
+    if name not in ESTIMATORS:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f'There is no estimator "{name}".',
+            f"Choose one of: {', '.join(ESTIMATORS)}.",
+        )
+    return ESTIMATORS[name]
+
+
+def _load_kinematic() -> Callable[..., Any]:
+    from .kinematic.estimate import estimate
+
+    return estimate
+
+
+def _kinematic_weights() -> str:
+    from .kinematic.prior import PRIOR_FILE
+
+    return _checksum(PRIOR_FILE)
+
+
+def _checksum(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RecoverError(
+            ErrorCode.MISSING_PART,
+            f"The file {path.name} cannot be read ({error.strerror}).",
+            "Install the extension again.",
+        ) from error
+
+
+ESTIMATORS: Final[dict[str, Estimator]] = {
+    "kinematic": Estimator("kinematic", "kinematic", kinematic.VERSION, _load_kinematic, _kinematic_weights),
+}
+"""In the order in which a person is offered them."""
