@@ -8,6 +8,7 @@ Reading builds only the classes of `RECORDS`.
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +59,16 @@ def load_record(path: Path) -> Any:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return _rebuild(json.loads(arrays.pop("record").tobytes()), arrays)
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:
         raise DamagedRecord(f"{path.name}: {error}") from error
 
 

@@ -1,0 +1,256 @@
+"""The stage graph: a clip in, `result.npz` out. The order of the stages can be read here and nowhere else."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..protocol.errors import ErrorCode, RecoverError
+from ..protocol.result_format import load_contacts
+from ..records.motion import Contacts, PoseEvidence, WorldMotion
+from ..records.people import PersonTrack
+from ..records.video import Shots, Video
+from ..stages.camera import settings as camera_stage
+from ..stages.contacts import settings as contacts_stage
+from ..stages.estimate.registry import find_estimator
+from ..stages.foot_lock import settings as foot_lock_stage
+from ..stages.frames import settings as frames_stage
+from ..stages.people import settings as people_stage
+from ..stages.shots import settings as shots_stage
+from ..stages.world import settings as world_stage
+from .cache import StageCache
+from .device import choose_device
+from .identity import video_identity
+from .progress import JobProgress
+from .settings import RecoverSettings
+from .stage_runner import Output, StageRunner
+from .stages import Stages
+
+if TYPE_CHECKING:
+    from ..body.body import Body
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a person asks for.
+
+    Attributes:
+        video: a video file, or what names an image sequence.
+        out: folder for the result.
+        settings: of all stages.
+        contacts: a `.npz` with edited contacts (`result_format.load_contacts`), or None to find them.
+        device: one of `device.DEVICES`.
+    """
+
+    video: Path
+    out: Path
+    settings: RecoverSettings = field(default_factory=RecoverSettings)
+    contacts: Path | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What came of it.
+
+    Attributes:
+        result, body: the files that were written.
+        people: ids of the persons in them.
+        notes: sentences for the person.
+    """
+
+    result: Path
+    body: Path
+    people: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def recover(
+    job: Job,
+    cache: StageCache,
+    progress: JobProgress,
+    cancelled: threading.Event,
+    note: Callable[[str], None],
+    stages: Stages | None = None,
+) -> Recovered:
+    """Run a job: every stage whose output is not in the cache yet, then write the result.
+
+    Args:
+        job: what is asked for.
+        cache: keeps the outputs of finished stages.
+        progress: told how far the job is.
+        cancelled: once set, the job ends between two batches.
+        note: told what the person should read.
+        stages: in place of the product's.
+
+    Raises:
+        Cancelled: finished stages are kept.
+        RecoverError: a sentence for everything that the person can do something about.
+    """
+    stages = stages or Stages()
+    settings = job.settings
+    estimator = find_estimator(settings.estimator)
+    source = video_identity(job.video)
+    from ..stages.result.write import prepare_folder, write_result
+
+    prepare_folder(job.out)
+    runner = StageRunner(cache, choose_device(job.device), progress, cancelled, note)
+    body = _load_body(settings.body)
+
+    video_out = runner.run(
+        "frames",
+        frames_stage.VERSION,
+        lambda ctx: stages.probe(job.video, settings.frames, ctx),
+        inputs=[source],
+        settings=settings.frames,
+    )
+    video: Video = video_out.value
+    shots_out = runner.run(
+        "shots",
+        shots_stage.VERSION,
+        lambda ctx: stages.find_shots(video, settings.shots, ctx),
+        inputs=[video_out.key],
+        settings=settings.shots,
+    )
+    shots: Shots = shots_out.value
+    people_out = runner.run(
+        "people",
+        people_stage.VERSION,
+        lambda ctx: stages.find_people(video, shots, settings.people, ctx),
+        inputs=[video_out.key, shots_out.key],
+        settings=settings.people,
+        weights=stages.people_weights(),
+    )
+    tracks: list[PersonTrack] = people_out.value
+    if not tracks:
+        raise _nobody(job.video)
+    camera_out = runner.run(
+        "camera",
+        camera_stage.VERSION,
+        lambda ctx: stages.estimate_camera(video, shots, tracks, settings.camera, ctx),
+        inputs=[video_out.key, shots_out.key, people_out.key],
+        settings=settings.camera,
+    )
+
+    seen = [video_out.key, people_out.key, camera_out.key, body.sha256]
+    own_settings = getattr(settings, estimator.settings)
+    weights = estimator.weights()
+    motion_outs: list[Output] = []
+    for track, part in zip(tracks, _parts([len(track) for track in tracks]), strict=True):
+        motion_outs.append(
+            runner.run(
+                "estimate",
+                estimator.version,
+                lambda ctx, track=track: stages.estimate(
+                    estimator, video, track, camera_out.value, body, own_settings, ctx
+                ),
+                inputs=[
+                    video_out.key,
+                    people_out.key,
+                    camera_out.key,
+                    body.sha256,
+                    estimator.name,
+                    str(track.person_id),
+                ],
+                settings=own_settings,
+                weights=weights,
+                part=part,
+            )
+        )
+    motions: list[PoseEvidence] = [out.value for out in motion_outs]
+    world_out = runner.run(
+        "world",
+        world_stage.VERSION,
+        lambda ctx: stages.place_in_world(video, shots, camera_out.value, motions, body, settings.world, ctx),
+        inputs=[video_out.key, shots_out.key, camera_out.key, *(out.key for out in motion_outs)],
+        settings=settings.world,
+    )
+    world, placed = world_out.value
+
+    # Clean-up: nothing before this point depends on its settings, and nothing after it looks at the video.
+    edited = _edited_contacts(job.contacts, video, placed)
+    parts = _parts([len(motion.frames) for motion in placed])
+    contact_outs: list[Output] = []
+    for motion, part in zip(placed, parts, strict=True):
+        if motion.person_id in edited:
+            contacts = edited[motion.person_id]
+            contact_outs.append(Output(contacts, _contacts_key(contacts)))
+            continue
+        contact_outs.append(
+            runner.run(
+                "contacts",
+                contacts_stage.VERSION,
+                lambda ctx, motion=motion: stages.find_contacts(video, motion, body, settings.contacts, ctx),
+                inputs=[world_out.key, str(motion.person_id)],
+                settings=settings.contacts,
+                part=part,
+            )
+        )
+    cleaned: list[WorldMotion] = []
+    for motion, contact, part in zip(placed, contact_outs, parts, strict=True):
+        locked = runner.run(
+            "foot_lock",
+            foot_lock_stage.VERSION,
+            lambda ctx, motion=motion, contact=contact: stages.lock_feet(
+                video, motion, contact.value, body, settings.foot_lock, ctx
+            ),
+            inputs=[world_out.key, contact.key, str(motion.person_id)],
+            settings=settings.foot_lock,
+            part=part,
+        )
+        cleaned.append(locked.value)
+    runner.check_cancelled()
+
+    from ..stages.result.assemble import RecoveredPerson, assemble
+
+    report = progress.stage("result")
+    contacts = [out.value for out in contact_outs]
+    people = [RecoveredPerson(*its) for its in zip(tracks, placed, cleaned, contacts, strict=True)]
+    arrays = assemble(video, shots, camera_out.value, world, people, body, estimator.name, runner.notes)
+    result, body_file = write_result(job.out, arrays, body)
+    report(1.0, len(video))
+    return Recovered(result, body_file, tuple(arrays["person_ids"].tolist()), tuple(runner.notes))
+
+
+def _load_body(path: str | None) -> "Body":
+    from ..body.body import Body
+
+    return Body.load(None if path is None else Path(path))
+
+
+def _parts(sizes: list[int]) -> list[tuple[float, float]]:
+    """Each person's part of a stage, 0..1, by their number of frames."""
+    ends = np.cumsum([0, *sizes]) / max(sum(sizes), 1)
+    return list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
+
+
+def _edited_contacts(path: Path | None, video: Video, placed: list[WorldMotion]) -> dict[int, Contacts]:
+    if path is None:
+        return {}
+    from ..stages.contacts.stage import check_edits
+
+    given = load_contacts(path, video.frame_index)
+    motions = {motion.person_id: motion for motion in placed}
+    if strangers := sorted(given.keys() - motions.keys()):
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f'"{path}" holds contacts of person {strangers[0]}, whom this clip does not have.',
+            "Give the contacts of this result, not those of another clip or range.",
+        )
+    return {person: check_edits(rows[motions[person].frames], motions[person]) for person, rows in given.items()}
+
+
+def _contacts_key(contacts: Contacts) -> str:
+    return hashlib.sha256(np.packbits(contacts.contact).tobytes()).hexdigest()
+
+
+def _nobody(video: Path) -> RecoverError:
+    return RecoverError(
+        ErrorCode.NO_PERSON,
+        f'Nobody was found in "{video.name}".',
+        "Choose a part of the clip in which a person is at least about 60 pixels tall and mostly in view.",
+    )

@@ -1,0 +1,77 @@
+"""Everything a person can set about a recovery: the settings of all stages together, to and from JSON."""
+
+import typing
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any
+
+from ..protocol.errors import ErrorCode, RecoverError
+from ..protocol.messages import BadMessage, checked
+from ..stages.camera.settings import CameraSettings
+from ..stages.contacts.settings import ContactSettings
+from ..stages.estimate.kinematic.settings import KinematicSettings
+from ..stages.foot_lock.settings import FootLockSettings
+from ..stages.frames.settings import FrameSettings
+from ..stages.people.settings import PeopleSettings
+from ..stages.shots.settings import ShotSettings
+from ..stages.world.settings import WorldSettings
+
+
+@dataclass(frozen=True)
+class RecoverSettings:
+    """The settings of a job. What is left out keeps its default.
+
+    Attributes:
+        estimator: name of the estimator (`stages.estimate.registry`).
+        body: path of the body file; None for the open body.
+        frames, shots, people, camera, kinematic, world: the stages up to the motion.
+        contacts, foot_lock: clean-up; changing these leaves all earlier stages as they are.
+    """
+
+    estimator: str = "kinematic"
+    body: str | None = None
+    frames: FrameSettings = field(default_factory=FrameSettings)
+    shots: ShotSettings = field(default_factory=ShotSettings)
+    people: PeopleSettings = field(default_factory=PeopleSettings)
+    camera: CameraSettings = field(default_factory=CameraSettings)
+    kinematic: KinematicSettings = field(default_factory=KinematicSettings)
+    world: WorldSettings = field(default_factory=WorldSettings)
+    contacts: ContactSettings = field(default_factory=ContactSettings)
+    foot_lock: FootLockSettings = field(default_factory=FootLockSettings)
+
+    def to_json(self) -> dict[str, Any]:
+        """All values, defaults included, as JSON-able data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> "RecoverSettings":
+        """Settings from JSON data.
+
+        Args:
+            data: a JSON object such as `{"people": {"max_people": 2}}`.
+
+        Raises:
+            RecoverError: `BAD_SETTING` naming the setting that is unknown, of the wrong type or out of range.
+        """
+        return _read(cls, data, "")
+
+
+def _read(cls: type, data: Any, prefix: str) -> Any:
+    if not isinstance(data, dict):
+        raise _bad(f"{prefix.removesuffix('.') or 'The settings'} should be an object with settings.")
+    known = {entry.name for entry in fields(cls)}
+    if unknown := sorted(set(data) - known):
+        raise _bad(f'There is no setting "{prefix}{unknown[0]}".', f"Use one of: {', '.join(sorted(known))}.")
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for name, value in data.items():
+        hint = hints[name]
+        try:
+            nested = isinstance(hint, type) and is_dataclass(hint)
+            values[name] = _read(hint, value, f"{prefix}{name}.") if nested else checked(value, hint, prefix + name)
+        except BadMessage as error:
+            raise _bad(f"The setting {error}") from error
+    return cls(**values)
+
+
+def _bad(sentence: str, remedy: str = "Correct the setting, or leave it out to use its default.") -> RecoverError:
+    return RecoverError(ErrorCode.BAD_SETTING, sentence, remedy)
