@@ -28,8 +28,8 @@ class WorldSettings:
     roll_deg: float | None = None
     camera_height_m: float | None = None
     fuse_depth: bool = True
-    lateral_s: float = 0.3
-    depth_s: float = 1.5
+    lateral_s: float = 0.2
+    depth_s: float = 2.0
     step_speed_mps: float = 0.04
     step_speed_share: float = 0.1
 

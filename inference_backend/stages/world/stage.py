@@ -189,9 +189,7 @@ def _stance(points: NDArray[np.float64], person: _Person) -> NDArray[np.bool_]:
     return detect(points, person.clearance, person.time_s, valid, _STANCE)
 
 
-def _floor_below(
-    person: _Person, contact: NDArray[np.bool_], up: NDArray[np.float64]
-) -> tuple[float, float]:
+def _floor_below(person: _Person, contact: NDArray[np.bool_], up: NDArray[np.float64]) -> tuple[float, float]:
     """Height of the camera over the floor that a person stands on, and the seconds they stand there."""
     depth = -(person.joints[:, :1] + person.offset) @ up + person.clearance
     weight = frame_seconds(person.time_s)[:, None] * np.repeat(person.feet_seen, 2, axis=1) * contact
@@ -258,6 +256,4 @@ def _origin(people: list[_Person], motions: list[WorldMotion]) -> NDArray[np.flo
 
 
 def _empty(motion: PoseEvidence) -> WorldMotion:
-    return WorldMotion(
-        **{name: getattr(motion, name) for name in WorldMotion.__dataclass_fields__}
-    )
+    return WorldMotion(**{name: getattr(motion, name) for name in WorldMotion.__dataclass_fields__})

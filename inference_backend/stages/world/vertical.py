@@ -10,8 +10,17 @@ LEVEL_SIGMA = np.deg2rad([15.0, 4.0])
 """What is known of a camera before anybody is seen: standard deviations of tilt and roll."""
 BODY_SIGMA = np.deg2rad([4.0, 1.5])
 """How far the mean axis of upright bodies may be off: lean towards the camera is badly seen, lean sideways well."""
-FOOT_SIGMA_M, STANCE_S = 0.03, 0.5
-"""Height error of a foot on the floor, and for how long that error stays the same."""
+FOOT_SIGMA_M, DEPTH_SIGMA, STANCE_S = 0.025, 0.015, 0.8
+"""Height error of a foot on the floor: metres, and a share of the distance, which counts as far as the ray falls; and
+for how long the error stays the same."""
+_MASS = np.array([11, 14, 14, 7, 4.3, 4.3, 7, 1.4, 1.4, 10, 0, 0, 1.5, 3, 3, 5.5, 2.7, 2.7, 1.6, 1.6, 0.6, 0.6])
+"""Share of the body's mass of the segment that begins at each of the 22 joints, percent."""
+_HALF_WAY = {0: 3, 1: 4, 2: 5, 3: 6, 4: 7, 5: 8, 6: 9, 9: 12, 16: 18, 17: 19, 18: 20, 19: 21}
+"""Joint at which a segment ends; its mass lies half way. Others are taken at their beginning."""
+_MASS_AT_JOINTS = np.zeros(22)
+for _joint, _mass in enumerate(_MASS / _MASS.sum()):
+    _MASS_AT_JOINTS[_joint] += 0.5 * _mass
+    _MASS_AT_JOINTS[_HALF_WAY.get(_joint, _joint)] += 0.5 * _mass
 MIN_SPREAD_M = 0.5
 """Extent that feet must cover along a direction before they say anything of the floor's slope along it."""
 
@@ -78,17 +87,18 @@ def from_bodies(joints: NDArray[np.float64], seconds: NDArray[np.float64]) -> Ve
 
 
 def _body_axes(joints: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From mid-ankle to neck, and whether the legs are straight and in line with the trunk."""
-    hips, ankles = joints[:, 1:3].mean(1), joints[:, 7:9].mean(1)
-
-    def unit(v: NDArray[np.float64]) -> NDArray[np.float64]:
-        return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
-
-    thighs, shins = unit(joints[:, 1:3] - joints[:, 4:6]), unit(joints[:, 4:6] - joints[:, 7:9])
-    straight = ((thighs * shins).sum(-1) > np.cos(np.deg2rad(40))).all(1)
-    trunk, legs = unit(joints[:, 12] - hips), unit(hips - ankles)
-    aligned = (trunk * legs).sum(-1) > np.cos(np.deg2rad(25))
-    return unit(joints[:, 12] - ankles), (straight & aligned).astype(np.float64)
+    """From the middle of the feet to the centre of mass (a balanced body keeps it above them, crouched or not), and
+    whether the person is on their feet: hips well above the ankles."""
+    centre = np.einsum("j,mji->mi", _MASS_AT_JOINTS, joints)
+    feet = joints[:, [7, 8, 10, 11]].mean(1)
+    axis = centre - feet
+    length = np.linalg.norm(axis, axis=-1, keepdims=True)
+    hips, knees, ankles = joints[:, 1:3], joints[:, 4:6], joints[:, 7:9]
+    leg = np.linalg.norm(hips - knees, axis=-1) + np.linalg.norm(knees - ankles, axis=-1)
+    stands = (np.linalg.norm(hips - ankles, axis=-1) > 0.78 * leg).any(1)
+    trunk = joints[:, 12] - joints[:, 0]
+    upright = (trunk * axis).sum(-1) > np.cos(np.deg2rad(50)) * np.linalg.norm(trunk, axis=-1) * length[:, 0]
+    return axis / np.maximum(length, 1e-9), (stands & upright).astype(np.float64)
 
 
 def _offset(up: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,9 +137,9 @@ def with_floor(
         spreads = []
         for points, seconds in feet:
             local = points @ basis
-            weight = seconds / STANCE_S / FOOT_SIGMA_M**2
             height = local[:, 2] - np.median(local[:, 2])
-            weight = weight / (1 + (height / (2 * FOOT_SIGMA_M)) ** 2)
+            variance = FOOT_SIGMA_M**2 + (DEPTH_SIGMA * local[:, 2]) ** 2
+            weight = seconds / STANCE_S / (variance + 0.25 * height**2)
             centred = local - weight @ local / weight.sum()
             normal += (centred[:, :2] * weight[:, None]).T @ centred[:, :2]
             right_side -= (centred[:, :2] * weight[:, None]).T @ centred[:, 2]
