@@ -123,5 +123,7 @@ def rest_bones(rest_joints: ArrayLike, floor_y: float) -> RestBones:
 def _axes(vectors: Array, looks: Array) -> Array:
     y = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
     x = np.cross(y, looks)
+    along = np.linalg.norm(x, axis=-1) < 1e-6  # the bone itself points that way: any other direction will do
+    x[along] = np.cross(y[along], looks[along][:, [1, 2, 0]])
     x /= np.linalg.norm(x, axis=-1, keepdims=True)
     return np.stack([x, y, np.cross(x, y)], axis=-1)

@@ -5,6 +5,7 @@ is exact: root times pelvis is the recovered pelvis, whatever heading is chosen.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -72,7 +73,7 @@ def heading_of(global_orient: ArrayLike, time_s: ArrayLike) -> Array:
     heading[kept] = np.unwrap(heading[kept])
     heading[: kept[0]] = heading[kept[0]]
     heading[kept[-1] :] = heading[kept[-1]]
-    for before, after in zip(kept[:-1], kept[1:], strict=True):
+    for before, after in pairwise(kept):
         if after - before > 1:
             span = slice(before, after + 1)
             left = time_s[after] - time_s[span]

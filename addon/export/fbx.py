@@ -127,9 +127,7 @@ def _meshes_of(armature: bpy.types.Object) -> list[bpy.types.Object]:
     ]
 
 
-def _evaluated_poses(
-    scene: bpy.types.Scene, armature: bpy.types.Object, first: int, last: int
-) -> NDArray[np.float64]:
+def _evaluated_poses(scene: bpy.types.Scene, armature: bpy.types.Object, first: int, last: int) -> NDArray[np.float64]:
     """Pose matrices `[T,B,4,4]` of the armature in the world, metres, at whole frames.
 
     It is looked at in the temporary scene, so that the user's current frame stays where it is.
@@ -190,30 +188,40 @@ def _mesh_in_cm(
 ) -> bpy.types.Object:
     """A copy of a skinned mesh with its shape keys applied: engines get the person's shape without morph targets."""
     obj = source.copy()
-    obj.data = source.data.copy()
+    obj.data = bpy.data.meshes.new_from_object(source)  # without shape keys
     made += [obj, obj.data]
     scene.collection.objects.link(obj)
     obj.parent = armature
     for modifier in obj.modifiers:
         if modifier.type == "ARMATURE":
             modifier.object = armature
-    if obj.data.shape_keys:
-        mix = obj.shape_key_add(name="mix", from_mix=True)
-        shape = np.empty(3 * len(obj.data.vertices), dtype=np.float32)
-        mix.data.foreach_get("co", shape)
-        obj.shape_key_clear()
-    else:
-        shape = np.empty(3 * len(obj.data.vertices), dtype=np.float32)
-        obj.data.vertices.foreach_get("co", shape)
-    obj.data.vertices.foreach_set("co", shape * CM_PER_M)
+    obj.data.vertices.foreach_set("co", _shape(source).ravel() * CM_PER_M)
     obj.data.update()
     return obj
+
+
+def _shape(obj: bpy.types.Object) -> NDArray[np.float32]:
+    """Vertices `[V,3]` under the mix of the object's relative shape keys."""
+
+    def coordinates(points: bpy.types.bpy_prop_collection) -> NDArray[np.float32]:
+        flat = np.empty(3 * len(points), dtype=np.float32)
+        points.foreach_get("co", flat)
+        return flat.reshape(-1, 3)
+
+    keys = obj.data.shape_keys.key_blocks if obj.data.shape_keys else ()
+    shape = coordinates(keys[0].data if keys else obj.data.vertices)
+    for key in keys[1:]:
+        if not key.mute and key.value:
+            shape += key.value * (coordinates(key.data) - coordinates(key.relative_key.data))
+    return shape
 
 
 @contextmanager
 def _named(names: dict[bpy.types.Object, str]) -> Iterator[None]:
     """Lend the copies names that objects of the user's file may have."""
-    lent = [(owner, name) for name in set(names.values()) if (owner := bpy.data.objects.get(name)) and owner not in names]
+    lent = [
+        (owner, name) for name in set(names.values()) if (owner := bpy.data.objects.get(name)) and owner not in names
+    ]
     try:
         for owner, name in lent:
             owner.name = f"{name} (lent)"

@@ -7,8 +7,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...inference_backend.protocol.result_format import Motion, PersonResult
 from ..compat import assign_action, assign_strip_action
-from ..core.keys import confidence_curves, person_curves
+from ..core.keys import Curve, confidence_curves, person_curves
 from ..core.pose import PersonMotion
 from ..core.rest_bones import rest_bones
 from ..core.timing import KeyTimes
@@ -18,25 +19,6 @@ from .body_file import BodyFile, PersonShape
 from .body_mesh import build_body
 
 RAW_TRACK = "Raw motion"
-
-
-@dataclass(frozen=True)
-class PersonResult:
-    """What was recovered of one person, T clip frames, in our world.
-
-    Attributes:
-        person_id: unique in the clip.
-        valid: bool `[T]`.
-        motion: cleaned.
-        raw: before cleaning.
-        confidence: `[T,22]`, 0..1.
-    """
-
-    person_id: int
-    valid: NDArray[np.bool_]
-    motion: PersonMotion
-    raw: PersonMotion
-    confidence: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,9 +63,9 @@ def build_person(
     objects = PersonObjects(person.person_id, armature, mesh)
     yield objects
 
-    def curves(motion: PersonMotion) -> list:
+    def curves(motion: Motion) -> list[Curve]:
         return person_curves(
-            motion,
+            _with_hands(person, motion),
             person.valid,
             rest,
             shape.rest_joints[0],
@@ -109,3 +91,18 @@ def build_person(
     strip.action_frame_start, strip.action_frame_end = start, end
     strip.frame_start, strip.frame_end = start, end
     yield objects
+
+
+def usable_frames(person: PersonResult) -> NDArray[np.bool_]:
+    """Frames `[T]` in which a person has a pose to show."""
+    return person.valid & _with_hands(person, person.motion).finite() & _with_hands(person, person.raw).finite()
+
+
+def _with_hands(person: PersonResult, motion: Motion) -> PersonMotion:
+    return PersonMotion(
+        global_orient=motion.global_orient,
+        body_pose=motion.body_pose,
+        left_hand_pose=person.left_hand_pose,
+        right_hand_pose=person.right_hand_pose,
+        transl=motion.transl,
+    )

@@ -7,32 +7,14 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...inference_backend.protocol.result_format import PersonResult, Result
 from ..core.limbs import spans
 from ..core.timing import KeyTimes
 from .body_file import BodyFile
 from .body_mesh import skin_material
 from .camera import Footage, View, build_camera
 from .names import TakeNames
-from .person import PersonObjects, PersonResult, build_person
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """A whole result in memory, T clip frames.
-
-    Attributes:
-        view: the camera and the clip's time stamps.
-        frame_index: int `[T]`, file frame of each clip frame.
-        shot_id: int `[T]`, 0, 1, ... rising.
-        floor_y: height of the floor, metres.
-        people: everybody in the clip.
-    """
-
-    view: View
-    frame_index: NDArray[np.int64]
-    shot_id: NDArray[np.int64]
-    floor_y: float
-    people: tuple[PersonResult, ...]
+from .person import PersonObjects, build_person, usable_frames
 
 
 @dataclass(frozen=True)
@@ -79,7 +61,7 @@ Step = tuple[float, str]
 
 
 def build_take(
-    scene: bpy.types.Scene, recovery: Recovery, body: BodyFile, times: KeyTimes, settings: BuildSettings
+    scene: bpy.types.Scene, result: Result, body: BodyFile, times: KeyTimes, settings: BuildSettings
 ) -> Generator[Step, None, Take]:
     """Build a result in `scene`, a collection for each shot. Nothing that was there is touched.
 
@@ -88,22 +70,23 @@ def build_take(
 
     Args:
         scene: where to build.
-        recovery: the result.
+        result: what was recovered.
         body: its body, with the shape of each person.
         times: where the keys go, for the whole clip.
         settings: names and options.
     """
     names = TakeNames(settings.clip)
     take = Take(names.take)
-    shots = _shots(recovery, times)
+    shots = _shots(result, times)
+    view = View(result.K, result.size_wh, result.R_cam_to_world, result.cam_pos_world, result.time_s, result.fps)
     aspect = _render_aspect(scene)
     material = skin_material(f"{names.take} skin")
     total = sum(len(people) for *_, people in shots)
     for shot, shot_times, people in shots:
-        name = names.shot(shot, int(recovery.shot_id[-1]) + 1)
+        name = names.shot(shot, int(result.shot_id[-1]) + 1)
         collection = bpy.data.collections.new(name)
         scene.collection.children.link(collection)
-        camera = build_camera(f"{name} camera", recovery.view, shot_times, settings.footage, aspect, collection)
+        camera = build_camera(f"{name} camera", view, shot_times, settings.footage, aspect, collection)
         built = ShotObjects(collection, camera)
         take.shots.append(built)
         scene.camera = scene.camera or camera
@@ -116,10 +99,10 @@ def build_take(
                 person,
                 body.people[person.person_id],
                 body,
-                recovery.view.time_s,
+                result.time_s,
                 shot_times,
                 collection,
-                floor_y=recovery.floor_y,
+                floor_y=result.floor_y,
                 position_only=settings.position_only,
                 like=like,
             )
@@ -143,18 +126,14 @@ def finish(steps: Generator[Step, None, Take]) -> Take:
             return end.value
 
 
-def _shots(recovery: Recovery, times: KeyTimes) -> list[tuple[int, KeyTimes, list[PersonResult]]]:
+def _shots(result: Result, times: KeyTimes) -> list[tuple[int, KeyTimes, list[PersonResult]]]:
     """Every shot that the keys show, with its own keys and the people in it."""
     found = []
-    for shot in np.unique(recovery.shot_id[times.clip_frame]):
-        shot_times = times.select(recovery.shot_id[times.clip_frame] == shot)
-        people = [person for person in recovery.people if _usable(person)[shot_times.clip_frame].any()]
+    for shot in np.unique(result.shot_id[times.clip_frame]):
+        shot_times = times.select(result.shot_id[times.clip_frame] == shot)
+        people = [person for person in result.people if usable_frames(person)[shot_times.clip_frame].any()]
         found.append((int(shot), shot_times, people))
     return found
-
-
-def _usable(person: PersonResult) -> NDArray[np.bool_]:
-    return person.valid & person.motion.finite() & person.raw.finite()
 
 
 def _render_aspect(scene: bpy.types.Scene) -> float:

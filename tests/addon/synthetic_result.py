@@ -163,11 +163,14 @@ def write_result(folder: Path, clip: Clip, body: PlainBody) -> tuple[Path, Path]
         joints = body.chain(rest, local_rotations(motion))[1][:, :22] + motion["transl"][:, None]
         R_world, p_world = result["R_cam_to_world"], result["cam_pos_world"]
         result |= {f"p{i}_{key}": array for key, array in motion.items()}
-        result |= {f"p{i}_raw_{key}": array for key, array in person.get("raw", motion).items()}
+        for key, array in person.get("raw", motion).items():
+            if "hand" not in key:
+                result[f"p{i}_raw_{key}"] = array
         result |= {
             f"p{i}_betas": betas,
             f"p{i}_valid": valid,
             f"p{i}_joints_world": joints,
+            f"p{i}_raw_joints_world": joints,
             f"p{i}_joints_camera": np.einsum("tba,tjb->tja", R_world, joints - p_world[:, None]),
             f"p{i}_contact": np.zeros((count, 4), dtype=bool),
             f"p{i}_confidence": person.get("confidence", np.ones((count, 22), dtype=np.float32)),
