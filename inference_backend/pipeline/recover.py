@@ -148,14 +148,7 @@ def recover(
                 lambda ctx, track=track: stages.estimate(
                     estimator, video, track, camera_out.value, body, own_settings, ctx
                 ),
-                inputs=[
-                    video_out.key,
-                    people_out.key,
-                    camera_out.key,
-                    body.sha256,
-                    estimator.name,
-                    str(track.person_id),
-                ],
+                inputs=[*seen, estimator.name, str(track.person_id)],
                 settings=own_settings,
                 weights=weights,
                 part=part,
