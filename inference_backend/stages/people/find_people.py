@@ -1,0 +1,83 @@
+"""The people stage: everybody's landmarks in every picture."""
+
+from ...protocol.errors import ErrorCode, RecoverError
+from ...records.context import StageContext
+from ...records.people import PersonTrack
+from ...records.video import Shots, Video
+from ..frames.read import read_frames
+from .crowd import Crowd, LandmarkerPool
+from .followed import Sighting
+from .ghosts import is_ghost
+from .landmarker import PictureLandmarker
+from .search import Search
+from .settings import MOST_PEOPLE, PeopleSettings
+from .tracks import make_track
+
+_PROGRESS_EVERY = 8
+
+
+def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext) -> list[PersonTrack]:
+    """Finds and follows the people of a clip.
+
+    Args:
+        video: the clip.
+        shots: its shots; nobody is followed across a cut.
+        settings: how many people to follow, and how hard to look.
+        ctx: progress and notes.
+
+    Returns:
+        One track a person and shot, at least one, ordered by shot and first appearance.
+
+    Raises:
+        RecoverError: `NO_PERSON` when nobody is in view, `BAD_SETTING` for an impossible number of people,
+            `MISSING_PART` without the pose model, `BAD_INPUT` when the clip cannot be read any more.
+        Cancelled: from `ctx.progress`.
+    """
+    if not 0 <= settings.people <= MOST_PEOPLE:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"{settings.people} is not a number of people that can be followed.",
+            f"Choose 1 to {MOST_PEOPLE}, or 0 to let the program decide.",
+        )
+    seen = _follow(video, shots, settings, ctx)
+    scale = max(1.0, max(video.size_wh) / settings.working_side)
+    tracks: list[PersonTrack] = []
+    for shot, sightings in seen:
+        if not is_ghost(sightings, video.fps, len(shots.frames(shot)), settings.shortest_s):
+            tracks.append(make_track(len(tracks), shot, sightings, scale))
+    if not tracks:
+        raise RecoverError(
+            ErrorCode.NO_PERSON,
+            f'Nobody was found in "{video.path.name}" between {video.time_s[0]:.2f} s and {video.time_s[-1]:.2f} s.',
+            "Choose a range in which a person is in view, large enough to tell arms from legs.",
+        )
+    return tracks
+
+
+def _follow(
+    video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext
+) -> list[tuple[int, list[Sighting]]]:
+    seen: list[tuple[int, list[Sighting]]] = []
+    pool = LandmarkerPool()
+    crowd: Crowd | None = None
+    shot, done = -1, 0
+    try:
+        with PictureLandmarker(settings.most) as finder:
+            for frame, picture in read_frames(video, max_side=settings.working_side):
+                if shots.shot_id[frame] != shot:
+                    seen += [(shot, sightings) for sightings in crowd.finish()] if crowd else []
+                    shot = int(shots.shot_id[frame])
+                    size_wh = picture.shape[1], picture.shape[0]
+                    crowd = Crowd(pool, Search(finder, size_wh), size_wh, video.fps, settings)
+                if not shots.blended[frame]:
+                    crowd.step(picture, frame, float(video.time_s[frame]))
+                done += 1
+                if done % _PROGRESS_EVERY == 0:
+                    ctx.progress(frame / len(video), done)
+            seen += [(shot, sightings) for sightings in crowd.finish()] if crowd else []
+    finally:
+        pool.close()
+    if done < len(video):
+        ctx.note(f"{len(video) - done} of {len(video)} frames could not be decoded.")
+    ctx.progress(1.0, done)
+    return seen

@@ -1,0 +1,34 @@
+"""Settings of the people stage."""
+
+from dataclasses import dataclass
+from typing import Final
+
+VERSION = 1
+
+AUTO_PEOPLE: Final = 4
+"""People that are followed when nobody says how many: each costs a pass of the landmark network a frame."""
+MOST_PEOPLE: Final = 16
+
+
+@dataclass(frozen=True)
+class PeopleSettings:
+    """How many people to look for, and how hard.
+
+    Attributes:
+        people: follow at most this many at once; 0 chooses (`AUTO_PEOPLE`).
+        search_s: seconds between two looks at the whole picture for newcomers.
+        shortest_s: people in view for less than this many seconds are dropped as ghosts.
+        longest_gap_s: somebody who is hidden for longer than this comes back as a new person.
+        working_side: pictures are scaled down to this longer side, in pixels, before anybody is looked for.
+    """
+
+    people: int = 0
+    search_s: float = 0.5
+    shortest_s: float = 0.4
+    longest_gap_s: float = 2.0
+    working_side: int = 1920
+
+    @property
+    def most(self) -> int:
+        """The number of people that are followed at once."""
+        return self.people or AUTO_PEOPLE
