@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .rope import rotary_angles, rotate
 
@@ -28,7 +28,7 @@ class Attention(nn.Module):
         """Heads `[...,H,J,d]` to the projected result `[...,J,C]`."""
         lead = q.shape[:-3]
         q, k, v = (x.flatten(0, -4) if len(lead) > 1 else x for x in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v).transpose(-3, -2).flatten(-2)
+        out = functional.scaled_dot_product_attention(q, k, v).transpose(-3, -2).flatten(-2)
         return self.proj(out.unflatten(0, lead) if len(lead) > 1 else out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,18 +65,18 @@ class TemporalAttention(Attention):
     def _dense(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         frame = torch.arange(q.shape[2], device=q.device)
         mask = (frame[:, None] - frame).abs() <= self.reach
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
     def _banded(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         n_frames = q.shape[2]
         if n_frames <= self.reach + 1:
-            return F.scaled_dot_product_attention(q, k, v)
+            return functional.scaled_dot_product_attention(q, k, v)
         out = torch.empty_like(q)
         for start in range(0, n_frames, _QUERY_BLOCK):
             stop = min(start + _QUERY_BLOCK, n_frames)
             first, last = max(0, start - self.reach), min(n_frames, stop + self.reach)
             mask = _band(stop - start, last - first, start - first, self.reach, q.device)
-            out[:, :, start:stop] = F.scaled_dot_product_attention(
+            out[:, :, start:stop] = functional.scaled_dot_product_attention(
                 q[:, :, start:stop], k[:, :, first:last], v[:, :, first:last], attn_mask=mask
             )
         return out
@@ -98,4 +98,4 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[...,C]` to `[...,C]`."""
-        return self.fc2(F.gelu(self.fc1(x)))
+        return self.fc2(functional.gelu(self.fc1(x)))

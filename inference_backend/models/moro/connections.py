@@ -5,6 +5,7 @@ A tokenizer with L levels has 2L - 1 layers each way. Encoder layer l reads `_po
 """
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,23 +104,46 @@ def read_connections(path: Path, config: TokenizerConfig | None = None) -> Conne
     Raises:
         RecoverError: the files are missing, damaged, or of another mesh.
     """
-    tables = _read_tables(Path(path))
+    return connections_from_tables(_read_tables(Path(path)), Path(path), config)
+
+
+def connections_from_tables(
+    tables: Mapping[str, NDArray], path: Path, config: TokenizerConfig | None = None
+) -> Connections:
+    """Connections from stored tables by name; `path` is named in errors. Raises as `read_connections`."""
     n_layers = sum(name.startswith("_pool") for name in tables)
     names = [f"_pool{i}" for i in range(n_layers)] + [f"_unpool{i}" for i in reversed(range(n_layers))]
     missing = [name for name in names if name not in tables]
     if n_layers < 3 or n_layers % 2 == 0 or missing:
-        raise _bad(Path(path), f"{', '.join(missing)} missing" if missing else f"{n_layers} pooling files were found")
+        raise _bad(path, f"{', '.join(missing)} missing" if missing else f"{n_layers} pooling files were found")
     points = tuple(len(tables[f"_pool{i}"]) for i in range(0, n_layers, 2))
     if config is not None and points != config.points:
-        raise _bad(Path(path), f"they connect a mesh of {points} vertices, the tokenizer wants {config.points}")
-    sizes = [points[0]] + [points[(i + 1) // 2] for i in range(n_layers)]
-    sizes = [*sizes, *reversed(sizes[:-1])]
-    layers = tuple(_decode(tables[name], sizes[i], name, Path(path)) for i, name in enumerate(names))
+        raise _bad(path, f"they connect a mesh of {points} vertices, the tokenizer wants {config.points}")
+    inward = [points[(i + 1) // 2] for i in range(n_layers)]
+    sizes = [points[0], *inward, *reversed([points[0], *inward[:-1]])]
+    layers = tuple(_decode(tables[name], sizes[i], name, path) for i, name in enumerate(names))
     for i, layer in enumerate(layers):
         if len(layer.index) != sizes[i + 1]:
-            raise _bad(Path(path), f"{names[i]} has {len(layer.index)} rows, the mesh wants {sizes[i + 1]}")
+            raise _bad(path, f"{names[i]} has {len(layer.index)} rows, the mesh wants {sizes[i + 1]}")
     vertex_ids = tables["vertex_ids"].astype(np.int64) if "vertex_ids" in tables else None
     result = Connections(layers, points, vertex_ids)
     if config is not None and result.slots != config.slots:
-        raise _bad(Path(path), f"they have {result.slots} neighbour slots, the tokenizer wants {config.slots}")
+        raise _bad(path, f"they have {result.slots} neighbour slots, the tokenizer wants {config.slots}")
     return result
+
+
+def connections_to_tables(connections: Connections) -> dict[str, NDArray[np.int32]]:
+    """Tables in the stored form; ring distances, which nothing reads, are 0 for the first slot and 1 for others."""
+    n_layers = len(connections.layers) // 2
+    inward = [connections.points[(i + 1) // 2] for i in range(n_layers)]
+    sizes = [connections.points[0], *inward, *reversed([connections.points[0], *inward[:-1]])]
+    names = [f"_pool{i}" for i in range(n_layers)] + [f"_unpool{i}" for i in reversed(range(n_layers))]
+    tables = {}
+    for name, layer, n_input in zip(names, connections.layers, sizes, strict=False):
+        valid = layer.valid.numpy()
+        distance = np.where(np.arange(valid.shape[1]) == 0, 0, 1)
+        pairs = np.stack((np.where(valid, layer.index.numpy(), n_input), np.where(valid, distance, -1)), -1)
+        tables[name] = np.concatenate((valid.sum(1)[:, None], pairs.reshape(len(valid), -1)), 1).astype(np.int32)
+    if connections.vertex_ids is not None:
+        tables["vertex_ids"] = connections.vertex_ids.astype(np.int32)
+    return tables

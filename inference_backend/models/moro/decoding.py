@@ -57,9 +57,9 @@ def step_count(steps: int, unknown: int, total: int) -> int:
 
 
 def masked_counts(steps: int, unknown: int) -> list[int]:
-    """How many of the `unknown` tokens are masked before each step: a half cosine."""
-    shares = ((math.cos(math.pi * k / steps) + 1) / 2 for k in range(steps))
-    return [max(1, round(share * unknown)) for share in shares]
+    """How many of the `unknown` tokens are masked before each step: a half cosine, rounded in float32."""
+    shares = (torch.cos(math.pi * torch.arange(steps) / steps) + 1) / 2
+    return (shares * unknown).round().int().clamp(min=1).tolist()
 
 
 def least_certain(scores: Tensor, count: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ...geometry.rot6d import matrix_from_rot6d_rows, rot6d_rows
 from .camera import full_camera
@@ -112,7 +112,7 @@ class DstFormer(nn.Module):
             evidence = evidence.masked_fill(~valid[..., None], 0)
         tokens = self.img_embed(evidence) + self._image_positions(evidence.device)
         x = torch.cat((tokens, self.img_bbox_embed(box)[..., None, :]), 2).flatten(0, 1)
-        ignore = None if valid is None else F.pad(~valid, (0, 1)).flatten(0, 1)
+        ignore = None if valid is None else functional.pad(~valid, (0, 1)).flatten(0, 1)
         with mixed_precision(x, self.compute_dtype):
             x = self.img_transformer(x, ignore)
         x = x.unflatten(0, lead)
@@ -145,9 +145,7 @@ class DstFormer(nn.Module):
         """Camera trajectory `[B,T,3,3]`, `[B,T,1,3]` to its decoder token `[B,T,1,C]`."""
         return self.d_traj_embed(torch.cat((rot6d_rows(rotation), translation.squeeze(2)), -1))[..., None, :]
 
-    def decode(
-        self, pose: Tensor, image: Tensor, canonical: Tensor, camera: Tensor, plain: bool = False
-    ) -> Decoded:
+    def decode(self, pose: Tensor, image: Tensor, canonical: Tensor, camera: Tensor, plain: bool = False) -> Decoded:
         """The cross-modal decoder.
 
         Args:

@@ -7,7 +7,7 @@ out what does not change, is in `partial_decoder`.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .attention import Attention, Mlp, TemporalAttention
 
@@ -68,7 +68,7 @@ class DSTFormer(nn.Module):
     def fuse(self, layer: int, x_st: Tensor, x_ts: Tensor) -> Tensor:
         """Weighted sum of the two streams `[...,C]`, softmax weights from both, without joining them in memory."""
         to_st, to_ts = self.ts_attn[layer].weight.chunk(2, 1)
-        logits = F.linear(x_st, to_st, self.ts_attn[layer].bias) + F.linear(x_ts, to_ts)
+        logits = functional.linear(x_st, to_st, self.ts_attn[layer].bias) + functional.linear(x_ts, to_ts)
         share = torch.sigmoid(logits[..., 1:] - logits[..., :1]).to(x_st.dtype)
         return torch.lerp(x_st, x_ts, share)
 

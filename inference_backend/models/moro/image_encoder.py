@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class ImageEncoder(nn.Module):
@@ -13,7 +13,7 @@ class ImageEncoder(nn.Module):
     def __init__(self, width: int, heads: int, mlp_ratio: int, depth: int) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(
-            width, heads, mlp_ratio * width, dropout=0.0, activation=F.gelu, batch_first=True
+            width, heads, mlp_ratio * width, dropout=0.0, activation=functional.gelu, batch_first=True
         )
         self.transformer = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
 

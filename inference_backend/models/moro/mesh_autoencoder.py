@@ -1,15 +1,15 @@
 """The fully convolutional mesh autoencoder inside MoRo's tokenizer (MoRo section 3.1; Zhou et al., NeurIPS 2020).
 
 Every convolution mixes a few basis matrices that its whole layer shares with coefficients that each (vertex, slot) has
-for itself; every resampling layer is a weighted mean over neighbours. Features run vertex-major, `[P,N,C]` for N meshes,
-because gathering neighbours then copies whole rows.
+for itself; every resampling layer is a weighted mean over neighbours. Features run vertex-major, `[P,N,C]` for N
+meshes, because gathering neighbours then copies whole rows.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .config import TokenizerConfig
 from .connections import Connections
@@ -97,7 +97,7 @@ class MeshAutoencoder(nn.Module):
             weight = weight / (weight.sum(1, keepdim=True) + 1e-8)
             return _mix(weight[:, None], x, getattr(self, f"index{i}")).squeeze(1)
         y = self._convolve(i, x) + getattr(self, f"bias{i}")
-        return y if i + 1 == len(self.plan) else F.elu(y)
+        return y if i + 1 == len(self.plan) else functional.elu(y)
 
     def _convolve(self, i: int, x: Tensor) -> Tensor:
         """`y[p] = sum_m A[p,m] x[n(p,m)]` with `A[p,m] = sum_w c[p,m,w] W_w`, without ever forming A.

@@ -8,7 +8,7 @@ tokens of a frame does not see their order. The result equals `DstFormer.decode`
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .dst_former import Decoded, DstFormer
 from .dstformer import TOKENS_AT_ONCE, DualBlock
@@ -91,6 +91,6 @@ def _queries_keys_values(block: DualBlock, x: Tensor, read: int, projected: Tens
     if read == x.shape[1]:
         return [q, k, v]
     width = x.shape[2]
-    rest = F.linear(x[:, read:], attention.qkv.weight[width:], attention.qkv.bias[width:])
+    rest = functional.linear(x[:, read:], attention.qkv.weight[width:], attention.qkv.bias[width:])
     more_k, more_v = attention.heads_first(rest)
     return [q, torch.cat((k, more_k), -2), torch.cat((v, more_v), -2)]

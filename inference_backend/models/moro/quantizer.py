@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 _DECAY = 0.99
 _EPS = 1e-5
@@ -58,7 +58,7 @@ class Codebook(nn.Module):
 
     def lookup(self, ids: Tensor) -> Tensor:
         """Codes `[...,D]` of ids `[...]`."""
-        return F.embedding(ids, self.codes)
+        return functional.embedding(ids, self.codes)
 
     def forward(self, latent: Tensor) -> Quantized:
         """Quantise latents `[...,D]`; in training mode the codebook then moves towards them."""
@@ -66,7 +66,7 @@ class Codebook(nn.Module):
         codes = self.lookup(ids)
         share = torch.bincount(ids.flatten(), minlength=len(self.codes)) / ids.numel()
         perplexity = torch.exp(-(share * torch.log(share + 1e-10)).sum())
-        commitment = F.mse_loss(latent, codes)
+        commitment = functional.mse_loss(latent, codes)
         if self.training:
             self._learn(latent.detach().flatten(0, -2), ids.flatten())
         return Quantized(latent + (codes - latent).detach(), ids, commitment, perplexity)

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class Smoother(nn.Module):
@@ -26,6 +26,6 @@ class Smoother(nn.Module):
         """`[B,T,K,D]` to `[B,T,K,D]`."""
         x = codes.permute(0, 2, 3, 1).flatten(0, 1)  # [B*K,D,T]
         for layer in self.net:
-            x = layer(F.pad(x, (2, 2), mode="replicate") if getattr(layer, "kernel_size", (0,))[0] == 5 else x)
+            x = layer(functional.pad(x, (2, 2), mode="replicate") if getattr(layer, "kernel_size", (0,))[0] == 5 else x)
         residual = x.unflatten(0, (codes.shape[0], -1)).permute(0, 3, 1, 2)
         return codes + self.alpha * residual
