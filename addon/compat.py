@@ -34,6 +34,21 @@ class ActionCurves:
         return self._owner.groups.get(name) or self._owner.groups.new(name)
 
 
+def existing_curves(owner: bpy.types.ID) -> tuple[bpy.types.Action, Any] | None:
+    """The action in use of a data-block, and the collection that holds its curves; None without either."""
+    data = owner.animation_data
+    if data is None or data.action is None:
+        return None
+    if not HAS_SLOTS:
+        return data.action, data.action
+    for layer in data.action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(data.action_slot) if data.action_slot else None
+            if bag is not None:
+                return data.action, bag
+    return None
+
+
 def action_fcurves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
     """All curves of an action, of all its slots."""
     if not HAS_SLOTS:

@@ -4,6 +4,8 @@ from typing import Final
 
 import bpy
 
+from ...inference_backend.protocol.skeleton import CONTACT_POINTS
+from ..core.contacts import contact_property
 from ..core.keys import confidence_property
 from ..core.limbs import LIMBS
 from ..core.rest_bones import ROOT, RestBones
@@ -27,6 +29,11 @@ def build_armature(name: str, rest: RestBones, collection: bpy.types.Collection)
         obj.id_properties_ui(key).update(
             min=0.0, max=1.0, description="How well the video shows this limb: 0 means guessed"
         )
+    for point in CONTACT_POINTS:
+        key = contact_property(point)
+        obj[key] = 0
+        spoken = point.replace("_", " ")
+        obj.id_properties_ui(key).update(min=0, max=1, description=f"1 while the {spoken} stands still")
     return obj
 
 

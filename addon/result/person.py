@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...inference_backend.protocol.result_format import Motion, PersonResult
 from ..compat import assign_action, assign_strip_action
+from ..core.contacts import contact_curves
 from ..core.keys import Curve, confidence_curves, person_curves
 from ..core.pose import PersonMotion
 from ..core.rest_bones import rest_bones
@@ -63,25 +64,13 @@ def build_person(
     objects = PersonObjects(person.person_id, armature, mesh)
     yield objects
 
-    def curves(motion: Motion) -> list[Curve]:
-        return person_curves(
-            _with_hands(person, motion),
-            person.valid,
-            rest,
-            shape.rest_joints[0],
-            time_s,
-            times,
-            floor_y=floor_y,
-            position_only=position_only,
-        )
-
-    cleaned = write_action(
-        name, "OBJECT", curves(person.motion) + confidence_curves(person.confidence, person.valid, times)
-    )
+    options = {"floor_y": floor_y, "position_only": position_only}
+    cleaned = write_action(name, "OBJECT", cleaned_curves(person, shape, time_s, times, **options))
     assign_action(armature, cleaned)
     yield objects
 
-    raw = write_action(f"{name} raw", "OBJECT", curves(person.raw))
+    raw_curves = _motion_curves(person, person.raw, shape, time_s, times, **options)
+    raw = write_action(f"{name} raw", "OBJECT", raw_curves)
     start, end = (float(frame) for frame in raw.action.frame_range)
     track = armature.animation_data.nla_tracks.new()
     track.name = RAW_TRACK
@@ -91,6 +80,45 @@ def build_person(
     strip.action_frame_start, strip.action_frame_end = start, end
     strip.frame_start, strip.frame_end = start, end
     yield objects
+
+
+def cleaned_curves(
+    person: PersonResult,
+    shape: PersonShape,
+    time_s: NDArray[np.float64],
+    times: KeyTimes,
+    *,
+    floor_y: float,
+    position_only: bool,
+) -> list[Curve]:
+    """Curves of a person's cleaned motion, with its confidence and contacts. Arguments as for `build_person`."""
+    return [
+        *_motion_curves(person, person.motion, shape, time_s, times, floor_y=floor_y, position_only=position_only),
+        *confidence_curves(person.confidence, person.valid, times),
+        *contact_curves(person.contact, times),
+    ]
+
+
+def _motion_curves(
+    person: PersonResult,
+    motion: Motion,
+    shape: PersonShape,
+    time_s: NDArray[np.float64],
+    times: KeyTimes,
+    *,
+    floor_y: float,
+    position_only: bool,
+) -> list[Curve]:
+    return person_curves(
+        _with_hands(person, motion),
+        person.valid,
+        rest_bones(shape.rest_joints, float(shape.vertices[:, 1].min())),
+        shape.rest_joints[0],
+        time_s,
+        times,
+        floor_y=floor_y,
+        position_only=position_only,
+    )
 
 
 def usable_frames(person: PersonResult) -> NDArray[np.bool_]:
