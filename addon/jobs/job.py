@@ -1,9 +1,9 @@
 """A recovery from the click to the built scene, as the panel shows it. Imports neither bpy nor torch."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from ...inference_backend.protocol import messages
 from ...inference_backend.protocol.errors import RecoverError
@@ -31,7 +31,7 @@ class Job:
         name: unique in this Blender session.
         label: what the person sees, say the strip's name.
         request: what the backend is asked.
-        payload: what the builder needs to know later; the job does not look into it.
+        build: makes the result visible, in steps; yields how far it is, 0..1.
         state, stage, fraction, overall, frames_per_second, seconds_left: progress, for display.
         notes: sentences to read next to the result.
         error: why it failed.
@@ -41,7 +41,7 @@ class Job:
     name: str
     label: str
     request: messages.Submit
-    payload: Any = None
+    build: Callable[["Job"], Iterator[float]]
     state: JobState = JobState.WAITING
     stage: str = ""
     fraction: float = 0.0

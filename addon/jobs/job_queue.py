@@ -4,8 +4,9 @@
 """
 
 import logging
+import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ...inference_backend.protocol import messages
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
@@ -14,8 +15,8 @@ from .job import Job, JobState
 
 logger = logging.getLogger(__name__)
 
-Builder = Callable[[Job], Iterator[float]]
-"""Makes a job's result visible, in steps; yields how far it is, 0..1."""
+IDLE_LIMIT_S = 300.0
+"""An idle backend is kept for this long: starting one takes seconds, which cleaning again should not."""
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -23,25 +24,25 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 class JobQueue:
     """The jobs, and the backend while there are any."""
 
-    def __init__(self, builder: Builder, client_name: str) -> None:
-        """Make an empty queue.
-
-        Args:
-            builder: called with each job that was recovered.
-            client_name: who asks, for the backend's log.
-        """
+    def __init__(self, client_name: str) -> None:
+        """Make an empty queue; `client_name` says in the backend's log who asks."""
         self.jobs: list[Job] = []
-        self._builder = builder
         self._client_name = client_name
         self._client: BackendClient | None = None
         self._command: Command | None = None
         self._greeted = False
+        self._last_busy = 0.0
         self._building: tuple[Job, Iterator[float]] | None = None
 
     @property
-    def active(self) -> bool:
+    def busy(self) -> bool:
         """Something is left to do."""
         return any(job.active for job in self.jobs)
+
+    @property
+    def running(self) -> bool:
+        """There is a backend."""
+        return self._client is not None
 
     def submit(self, job: Job, command: Command) -> None:
         """Queue a job, starting the backend when none runs.
@@ -69,7 +70,9 @@ class JobQueue:
         """One look at the backend and at most one step of building; never waits. True when anything changed."""
         changed = self._listen()
         changed = self._build() or changed
-        if self._client is not None and not any(job.state in (JobState.WAITING, JobState.RUNNING) for job in self.jobs):
+        if self.busy:
+            self._last_busy = time.monotonic()
+        elif self._client is not None and time.monotonic() - self._last_busy > IDLE_LIMIT_S:
             self._client.close()
             self._client = None
         return changed
@@ -125,7 +128,7 @@ class JobQueue:
             ready = next((job for job in self.jobs if job.state is JobState.BUILDING), None)
             if ready is None:
                 return False
-            self._building = ready, iter(self._builder(ready))
+            self._building = ready, iter(ready.build(ready))
         job, steps = self._building
         try:
             job.fraction = next(steps)

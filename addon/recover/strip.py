@@ -21,6 +21,7 @@ class Source:
         path: the movie, or the first image of a sequence.
         images: the files of an image sequence in the order of the file frames; empty for a movie.
         fps: file frames a second.
+        size_wh: width and height in pixels.
         stream: index of the video stream.
         first_scene_frame: scene frame of `shown[0]`.
         shown: int64 `[S]`, the file frame shown at each scene frame.
@@ -30,6 +31,7 @@ class Source:
     path: Path
     images: tuple[Path, ...]
     fps: float
+    size_wh: tuple[int, int]
     stream: int
     first_scene_frame: int
     shown: NDArray[np.int64]
@@ -89,14 +91,19 @@ def read_strip(strip: bpy.types.Strip | None, scene: bpy.types.Scene) -> Source:
     if strip.type == "IMAGE":
         images = _images(strip)
         timing = _timing(strip, len(images), 1.0, 0)
-        return Source(strip.name, images[0], images, scene_fps, 0, timing.first, shown_frames(timing))
+        return Source(strip.name, images[0], images, scene_fps, _size(strip), 0, timing.first, shown_frames(timing))
     path = Path(bpy.path.abspath(strip.filepath))
     if not path.is_file():
         raise _gone(strip, path)
     offset = int(strip.animation_offset_start)
     length = _movie_length(path) - offset - int(strip.animation_offset_end)
     timing = _timing(strip, length, _rate(strip, length, scene_fps), offset)
-    return Source(strip.name, path, (), strip.fps, strip.stream_index, timing.first, shown_frames(timing))
+    shown = shown_frames(timing)
+    return Source(strip.name, path, (), strip.fps, _size(strip), strip.stream_index, timing.first, shown)
+
+
+def _size(strip: bpy.types.Strip) -> tuple[int, int]:
+    return strip.elements[0].orig_width, strip.elements[0].orig_height
 
 
 def _timing(strip: bpy.types.Strip, length: int, rate: float, offset: int) -> StripTiming:

@@ -7,7 +7,6 @@ keeps what it downloaded, so an interrupted installation goes on where it stoppe
 import queue
 import re
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -209,8 +208,3 @@ def _failed(step: Step, status: int, output: deque[str]) -> Report:
         error=f"{step.label} failed: {reason}",
         remedy="Check the network connection (or the folder of wheels) and install again; finished downloads are kept.",
     )
-
-
-def default_base_python() -> Path:
-    """The interpreter of the running Blender, which can make a venv though nothing is installed into it."""
-    return Path(sys.executable)

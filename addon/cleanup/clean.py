@@ -1,0 +1,167 @@
+"""Clean a recovered armature again: its contacts and the clean-up settings go to the backend, new keys come back."""
+
+import functools
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ...inference_backend.protocol import messages
+from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, PersonResult, Result, load_result
+from ..compat import existing_curves
+from ..core.contacts import read_contacts
+from ..core.timing import KeyTimes
+from ..jobs.job import Job
+from ..recover.timeline import Timeline
+from ..result.body_file import read_body
+from ..result.person import cleaned_curves
+from .contact_keys import contact_keys, replace_curve
+
+
+@dataclass(frozen=True)
+class CleaningPlan:
+    """What a job of cleaning must remember: names, never references, since undo replaces what they point to.
+
+    Attributes:
+        armature_uid: whose motion is replaced.
+        folder: of the result.
+        person_id: whose it is.
+        position_only: the root bone does not turn.
+    """
+
+    armature_uid: int
+    folder: Path
+    person_id: int
+    position_only: bool
+
+    def armature(self) -> bpy.types.Object:
+        """The armature.
+
+        Raises:
+            RecoverError: `BAD_INPUT`, it is gone.
+        """
+        for obj in bpy.data.objects:
+            if obj.session_uid == self.armature_uid:
+                return obj
+        raise RecoverError(ErrorCode.BAD_INPUT, "The armature that was to be cleaned is gone.", "Undo its removal.")
+
+
+def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: bpy.types.Scene) -> Job:
+    """A job that cleans `armature` again.
+
+    Args:
+        name: the job's name.
+        armature: one that was recovered.
+        cleaning: the clean-up part of the backend's settings.
+        scene: whose other armatures of the same result keep their edited contacts too.
+
+    Raises:
+        RecoverError: the result that it came from cannot be read.
+    """
+    origin = armature.recover_motion
+    folder = Path(bpy.path.abspath(origin.folder))
+    result = load_result(folder / RESULT_NAME)
+    timeline = read_timeline(folder)
+    edited = {"frame_index": result.frame_index}
+    for other in scene.objects:
+        if other.type == "ARMATURE" and other.recover_motion.folder == origin.folder:
+            person = person_of(result, other.recover_motion.person_id)
+            times = shot_times(result, timeline, person)
+            edited[f"p{person.person_id}_contact"] = read_contacts(contact_keys(other), person.contact, times)
+    contacts = folder / "contacts.npz"
+    content = io.BytesIO()
+    np.savez_compressed(content, **edited)
+    contacts.write_bytes(content.getvalue())
+    settings = json.loads(origin.settings or "{}")
+    for stage, values in cleaning.items():
+        settings[stage] = {**settings.get(stage, {}), **values}
+    request = messages.Submit(
+        name,
+        bpy.path.abspath(origin.video),
+        str(folder),
+        start_s=origin.range_s[0],
+        end_s=origin.range_s[1],
+        contacts=str(contacts),
+        settings=settings,
+    )
+    plan = CleaningPlan(armature.session_uid, folder, origin.person_id, origin.position_only)
+    return Job(name, f"Clean {armature.name}", request, functools.partial(apply_cleaning, plan))
+
+
+def apply_cleaning(plan: CleaningPlan, _job: Job) -> Iterator[float]:
+    """Put the cleaned motion into the action that the armature uses; nothing else is changed.
+
+    Args:
+        plan: whose motion, and which result.
+
+    Raises:
+        RecoverError: the armature is gone, or does not use an action.
+    """
+    result = load_result(plan.folder / RESULT_NAME)
+    body = read_body(plan.folder / BODY_NAME)
+    person = person_of(result, plan.person_id)
+    times = shot_times(result, read_timeline(plan.folder), person)
+    yield 0.3
+    curves = cleaned_curves(
+        person,
+        body.people[person.person_id],
+        result.time_s,
+        times,
+        floor_y=result.floor_y,
+        position_only=plan.position_only,
+    )
+    yield 0.6
+    found = existing_curves(plan.armature())
+    if found is None:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"{plan.armature().name!r} has no motion in use that could be replaced.",
+            "Make the action that Recover Motion made the active one again.",
+        )
+    for curve in curves:
+        replace_curve(found[1], curve)
+    bpy.ops.ed.undo_push(message="Clean Motion")
+
+
+def read_timeline(folder: Path) -> Timeline:
+    """When the strip of a result showed what.
+
+    Raises:
+        RecoverError: `BAD_INPUT`, that file of the result is missing or damaged.
+    """
+    try:
+        return Timeline.load(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"The result in {folder} is not complete: {error}.",
+            "Recover the motion again; its finished stages are kept.",
+        ) from error
+
+
+def person_of(result: Result, person_id: int) -> PersonResult:
+    """A person of a result.
+
+    Raises:
+        RecoverError: `BAD_INPUT`, the result has no such person.
+    """
+    for person in result.people:
+        if person.person_id == person_id:
+            return person
+    raise RecoverError(
+        ErrorCode.BAD_INPUT,
+        f"The result no longer has person {person_id}.",
+        "Recover the motion again; its finished stages are kept.",
+    )
+
+
+def shot_times(result: Result, timeline: Timeline, person: PersonResult) -> KeyTimes:
+    """Where the keys of a person lie: those of the shot that they are in."""
+    times = timeline.key_times(result.time_s, result.frame_index)
+    shots = result.shot_id[person.valid]
+    return times.select(result.shot_id[times.clip_frame] == shots[0]) if len(shots) else times

@@ -1,0 +1,41 @@
+"""The panel that cleans a recovered armature again and exports it."""
+
+from typing import Final
+
+import bpy
+
+from .ops import RecoverMotionClean, RecoverMotionMarkContact, recovered_armature
+
+
+class RECOVERMOTION_PT_cleanup(bpy.types.Panel):  # noqa: N801  Blender's naming rule for panels
+    """Contacts, clean-up settings and export of the active armature."""
+
+    bl_label = "Recovered Motion"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Motion"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """An armature of ours is active."""
+        return recovered_armature(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Contacts, settings, buttons."""
+        layout = self.layout
+        layout.label(text=recovered_armature(context).name, icon="ARMATURE_DATA")
+        row = layout.row(align=True)
+        row.operator(RecoverMotionMarkContact.bl_idname, text="Left Contact").foot = "LEFT"
+        row.operator(RecoverMotionMarkContact.bl_idname, text="Right Contact").foot = "RIGHT"
+        settings = context.scene.recover_motion
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "lock_strength")
+        column.prop(settings, "lock_blend_s")
+        column.prop(settings, "smoothing_s")
+        layout.operator(RecoverMotionClean.bl_idname, icon="BRUSH_DATA")
+        layout.operator("recover_motion.export_fbx", icon="EXPORT")
+
+
+CLASSES: Final = (RECOVERMOTION_PT_cleanup,)

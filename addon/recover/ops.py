@@ -1,0 +1,127 @@
+"""The operators of a recovery."""
+
+import functools
+import re
+import time
+from pathlib import Path
+from typing import Final
+
+import bpy
+
+from ...inference_backend.protocol.errors import RecoverError
+from ..jobs.job import Job, JobState
+from ..setup.locations import data_folder
+from . import session
+from .build import build
+from .plan import Plan
+from .request import recovery_request
+from .strip import chosen_strip, read_strip, strip_problem
+from .timeline import Timeline
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose strips the Sequencer shows; from 5.0 on it can be another than the one in view."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+class RecoverMotionRecover(bpy.types.Operator):
+    """Recover everybody's motion from the selected strip, while you go on working"""
+
+    bl_idname = "recover_motion.recover"
+    bl_label = "Recover Motion"
+    bl_options: Final = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """A movie or image strip is selected."""
+        problem = strip_problem(chosen_strip(context))
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Start, and return at once."""
+        return {"FINISHED"} if self._start(context) else {"CANCELLED"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start, and wait for the result (scripts)."""
+        job = self._start(context)
+        if job is None:
+            return {"CANCELLED"}
+        session.wait(job)
+        if job.state is JobState.FAILED:
+            self.report({"ERROR"}, str(job.error))
+        return {"FINISHED"} if job.state is JobState.DONE else {"CANCELLED"}
+
+    def _start(self, context: bpy.types.Context) -> Job | None:
+        scene = sequencer_scene(context)
+        try:
+            job = new_job(scene, chosen_strip(context))
+            session.submit(job)
+        except RecoverError as error:
+            self.report({"ERROR"}, str(error))
+            return None
+        return job
+
+
+def new_job(scene: bpy.types.Scene, strip: bpy.types.Strip | None) -> Job:
+    """A job for a strip of a scene, with the scene's settings.
+
+    Raises:
+        RecoverError: the strip or a setting cannot be used.
+    """
+    source = read_strip(strip, scene)
+    settings = scene.recover_motion
+    timeline = Timeline(
+        source.first_scene_frame,
+        source.shown,
+        source.fps,
+        scene.render.fps / scene.render.fps_base,
+        settings.keys == "REAL_TIME",
+    )
+    plan = Plan(scene.session_uid, source, timeline, settings.root == "POSITION")
+    name = f"{time.strftime('%Y-%m-%d %H.%M.%S')} {len(session.queue.jobs) + 1}"
+    out = data_folder() / "results" / f"{name} {_file_name(source.name)}"
+    return Job(name, source.name, recovery_request(name, source, settings, out), functools.partial(build, plan))
+
+
+def _file_name(name: str) -> str:
+    """A name that every file system takes."""
+    return re.sub(r"[^\w.-]+", " ", Path(name).stem).strip(" .")[:40] or "clip"
+
+
+class RecoverMotionCancel(bpy.types.Operator):
+    """End this recovery. Finished stages are kept, so that it can go on later"""
+
+    bl_idname = "recover_motion.cancel"
+    bl_label = "Cancel"
+    bl_options: Final = {"INTERNAL"}
+
+    job: bpy.props.StringProperty()
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Cancel the job of this name."""
+        for job in session.queue.jobs:
+            if job.name == self.job:
+                session.queue.cancel(job)
+        session.redraw()
+        return {"FINISHED"}
+
+
+class RecoverMotionDismiss(bpy.types.Operator):
+    """Take this entry out of the list"""
+
+    bl_idname = "recover_motion.dismiss"
+    bl_label = "Dismiss"
+    bl_options: Final = {"INTERNAL"}
+
+    job: bpy.props.StringProperty()
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Forget the job of this name when it has ended."""
+        session.queue.jobs[:] = [job for job in session.queue.jobs if job.active or job.name != self.job]
+        session.redraw()
+        return {"FINISHED"}
+
+
+CLASSES: Final = (RecoverMotionRecover, RecoverMotionCancel, RecoverMotionDismiss)

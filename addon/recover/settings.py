@@ -1,0 +1,128 @@
+"""What the person sets before a recovery, kept in the scene."""
+
+from typing import Final
+
+import bpy
+
+from . import quality
+
+ESTIMATORS: Final = (
+    ("kinematic", "Kinematic", "Fits the body to the landmarks over the whole clip; needs no trained weights"),
+)
+
+
+class RecoverMotionSettings(bpy.types.PropertyGroup):
+    """Settings of a recovery."""
+
+    people: bpy.props.IntProperty(
+        name="People",
+        description="Follow at most this many people at once; 0 decides by itself",
+        default=0,
+        min=0,
+        max=16,
+    )
+    quality: bpy.props.EnumProperty(name="Quality", description="Speed against accuracy", items=quality.enum_items())
+    estimator: bpy.props.EnumProperty(name="Estimator", description="What recovers the pose", items=ESTIMATORS)
+    body: bpy.props.StringProperty(
+        name="Body",
+        description="A body file in SMPL-X layout of your own; empty for the open body, which any use is allowed of",
+        subtype="FILE_PATH",
+    )
+    device: bpy.props.EnumProperty(
+        name="Device",
+        description="What computes",
+        items=(
+            ("auto", "Automatic", "The graphics card when the backend can use it"),
+            ("cpu", "CPU", "The processor"),
+            ("cuda", "NVIDIA GPU", "An NVIDIA graphics card"),
+            ("mps", "Apple GPU", "The graphics of an Apple chip"),
+        ),
+    )
+    camera: bpy.props.EnumProperty(
+        name="Camera",
+        description="How the lens of the video is known",
+        items=(
+            ("AUTO", "Automatic", "From the file, else from the people in it"),
+            ("LENS", "Lens and Sensor", "Focal length and sensor width, as on the camera's data sheet"),
+            ("PIXELS", "Focal Length in Pixels", "From a calibration"),
+            ("FILE", "Calibration File", "A JSON file with K (3 x 3) and dist (4 or 5 OpenCV coefficients)"),
+        ),
+    )
+    lens_mm: bpy.props.FloatProperty(
+        name="Lens", description="Focal length in millimetres", default=35.0, min=1.0, max=5000.0, unit="CAMERA"
+    )
+    sensor_mm: bpy.props.FloatProperty(
+        name="Sensor Width",
+        description="Width in millimetres of the part of the sensor that the video shows, along its longer side",
+        default=36.0,
+        min=1.0,
+        max=200.0,
+        unit="CAMERA",
+    )
+    focal_px: bpy.props.FloatProperty(
+        name="Focal Length",
+        description="In pixels of the video",
+        default=1000.0,
+        min=10.0,
+        max=100000.0,
+    )
+    calibration: bpy.props.StringProperty(name="File", description="The calibration file", subtype="FILE_PATH")
+    smoothing_s: bpy.props.FloatProperty(
+        name="Smoothing",
+        description="Oscillations of this many seconds are halved and faster ones vanish; 0 keeps the motion as it is",
+        default=0.0,
+        min=0.0,
+        max=5.0,
+        step=5,
+        precision=2,
+    )
+    lock_strength: bpy.props.FloatProperty(
+        name="Lock Feet",
+        description="How firmly feet that touch the floor stand still",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    lock_blend_s: bpy.props.FloatProperty(
+        name="Blend",
+        description="Seconds over which the lock fades before and after a contact",
+        default=0.15,
+        min=0.0,
+        max=2.0,
+        step=5,
+        precision=2,
+    )
+    keys: bpy.props.EnumProperty(
+        name="Keys",
+        description="Where the keys lie on the timeline",
+        items=(
+            (
+                "AS_SHOWN",
+                "As the Strip Plays",
+                "Where the strip shows each frame, trimmed, retimed or reversed as it is",
+            ),
+            ("REAL_TIME", "Real Time", "At the pace of the recording, whatever the strip does"),
+        ),
+    )
+    root: bpy.props.EnumProperty(
+        name="Root",
+        description="What the root bone carries",
+        items=(
+            ("HEADING", "Position and Heading", "The place on the floor below the pelvis and where the person faces"),
+            ("POSITION", "Position Only", "The place on the floor below the pelvis"),
+        ),
+    )
+
+
+CLASSES: Final = (RecoverMotionSettings,)
+
+
+def register() -> None:
+    """Attach the settings to scenes."""
+    bpy.types.Scene.recover_motion = bpy.props.PointerProperty(type=RecoverMotionSettings)
+
+
+def unregister() -> None:
+    """Detach them."""
+    del bpy.types.Scene.recover_motion

@@ -1,0 +1,45 @@
+"""What Blender is told of at start, and, in reverse, forgets at the end."""
+
+from typing import Any, Final
+
+import bpy
+
+from .cleanup import ops as cleanup_ops
+from .cleanup import panel as cleanup_panel
+from .export import ops as export_ops
+from .recover import ops as recover_ops
+from .recover import origin, session, settings
+from .recover import panel as recover_panel
+from .setup import ops as setup_ops
+from .setup import preferences
+from .setup import session as setup_session
+
+_CLASSES: Final[tuple[type, ...]] = (
+    *preferences.CLASSES,
+    *setup_ops.CLASSES,
+    *settings.CLASSES,
+    *origin.CLASSES,
+    *recover_ops.CLASSES,
+    *cleanup_ops.CLASSES,
+    *export_ops.CLASSES,
+    *recover_panel.CLASSES,
+    *cleanup_panel.CLASSES,
+)
+_MODULES: Final[tuple[Any, ...]] = (settings, origin, setup_session, session)
+"""Modules with something to attach beyond their classes."""
+
+
+def register() -> None:
+    """Register everything."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    for module in _MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    """Undo `register`, last first."""
+    for module in reversed(_MODULES):
+        module.unregister()
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,86 @@
+"""Where the add-on keeps what it writes, and which Python runs the backend."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import bpy
+
+from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from ..jobs.client import Command
+from .environment import Environment, Requirements, State
+
+if TYPE_CHECKING:
+    from .preferences import RecoverMotionPreferences
+
+PACKAGE_FOLDER: Final = Path(__file__).resolve().parents[2]
+"""The installed extension, which holds both packages. Read only."""
+
+_ROOT_PACKAGE: Final = __package__.rsplit(".", 2)[0]
+
+
+def preferences() -> "RecoverMotionPreferences | None":
+    """The add-on's preferences; None where it was registered without being installed."""
+    entry = bpy.context.preferences.addons.get(_ROOT_PACKAGE)
+    return entry.preferences if entry else None
+
+
+def data_folder() -> Path:
+    """The folder for everything that is written, made when absent; never the add-on's own."""
+    chosen = preferences()
+    if chosen is not None and chosen.data_folder:
+        folder = Path(bpy.path.abspath(chosen.data_folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    try:
+        return Path(bpy.utils.extension_path_user(_ROOT_PACKAGE, create=True))
+    except ValueError:  # not installed as an extension
+        return Path(bpy.utils.user_resource("DATAFILES", path="recover_motion", create=True))
+
+
+def requirements() -> Requirements:
+    """What the backend's environment must hold."""
+    folder = PACKAGE_FOLDER / "inference_backend" / "environment"
+    return Requirements(folder / "backend.lock", folder / "torch.txt")
+
+
+def environment() -> Environment:
+    """The backend's environment, whether or not it exists."""
+    return Environment(data_folder() / "environment")
+
+
+def own_python() -> Path | None:
+    """The interpreter that the person chose, or `RECOVER_MOTION_PYTHON` names; None for our environment."""
+    chosen = preferences()
+    path = (chosen.python if chosen else "") or os.environ.get("RECOVER_MOTION_PYTHON", "")
+    return Path(bpy.path.abspath(path)) if path else None
+
+
+def backend_command() -> Command:
+    """How to start the backend.
+
+    Raises:
+        RecoverError: `MISSING_PART`, its environment is not installed, not complete or out of date.
+    """
+    python = own_python()
+    if python is None:
+        state = environment().state(requirements())
+        if state is not State.READY:
+            raise RecoverError(
+                ErrorCode.MISSING_PART, _SENTENCES[state], "Open the add-on's preferences to install it."
+            )
+        python = environment().python
+    elif not python.is_file():
+        raise RecoverError(
+            ErrorCode.MISSING_PART,
+            f"The Python that was chosen for the backend is not there: {python}.",
+            "Choose another in the add-on's preferences, or leave the field empty.",
+        )
+    return Command(python, PACKAGE_FOLDER, data_folder())
+
+
+_SENTENCES: Final = {
+    State.MISSING: "The backend is not installed yet.",
+    State.INCOMPLETE: "The backend's installation was not finished.",
+    State.OUTDATED: "The backend was installed for another version of the add-on or of Blender.",
+}

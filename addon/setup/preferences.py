@@ -1,0 +1,98 @@
+"""The add-on's preferences: the backend's environment, and where things are kept."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import bpy
+
+from . import locations, session
+from .environment import State, free_disk_mb
+from .variants import variant, variants
+
+_STATES: Final = {
+    State.MISSING: ("Not installed", "ERROR"),
+    State.INCOMPLETE: ("Not finished: install to go on", "ERROR"),
+    State.OUTDATED: ("Out of date: repair to build it again", "ERROR"),
+    State.READY: ("Ready", "CHECKMARK"),
+}
+
+
+class RecoverMotionPreferences(bpy.types.AddonPreferences):
+    """What is set once."""
+
+    bl_idname = __package__.rsplit(".", 2)[0]
+
+    variant: bpy.props.EnumProperty(
+        name="Build",
+        description="Which build of torch to install",
+        items=[(entry.name, entry.label, entry.description) for entry in variants(sys.platform)],
+    )
+    python: bpy.props.StringProperty(
+        name="Own Python",
+        description="Interpreter of an environment of your own that has all the packages; empty to use the one below",
+        subtype="FILE_PATH",
+    )
+    base_python: bpy.props.StringProperty(
+        name="Made With",
+        description="Python (3.11 to 3.13) to make the environment with; empty for Blender's, which is left as it is",
+        subtype="FILE_PATH",
+    )
+    wheels: bpy.props.StringProperty(
+        name="Offline Packages",
+        description="Folder of wheels to install from without a network; empty to download",
+        subtype="DIR_PATH",
+    )
+    data_folder: bpy.props.StringProperty(
+        name="Data Folder",
+        description="Where the environment, results and the cache are kept; empty for Blender's own place for it",
+        subtype="DIR_PATH",
+    )
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """The environment's state, what can be done about it, and the paths."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "python")
+        if self.python:
+            layout.label(text="The environment below is not used while this is set.", icon="INFO")
+        self._draw_environment(layout.box())
+        layout.prop(self, "data_folder")
+
+    def _draw_environment(self, box: bpy.types.UILayout) -> None:
+        environment = locations.environment()
+        report = session.report()
+        if session.installing():
+            box.label(text=report.label if report else "Starting")
+            box.progress(factor=report.fraction if report else 0.0, type="BAR")
+            box.operator("recover_motion.cancel_install", icon="CANCEL")
+            return
+        state = environment.state(locations.requirements())
+        text, icon = _STATES[state]
+        box.label(text=f"Backend: {text}", icon=icon)
+        box.label(text=str(environment.folder), icon="FILE_FOLDER")
+        if report is not None and report.error:
+            box.label(text=report.error, icon="ERROR")
+            box.label(text=report.remedy, icon="INFO")
+        column = box.column()
+        column.prop(self, "variant")
+        column.prop(self, "base_python")
+        column.prop(self, "wheels")
+        chosen = variant(self.variant, sys.platform)
+        free = free_disk_mb(environment.folder)
+        cost = f"Downloads about {chosen.download_mb} MB and takes {chosen.disk_mb} MB; {free} MB are free."
+        box.label(text=cost, icon="DISK_DRIVE")
+        row = box.row()
+        row.operator("recover_motion.install", text="Install" if state is State.MISSING else "Repair", icon="IMPORT")
+        row.operator("recover_motion.inspect", icon="VIEWZOOM")
+        row.operator("recover_motion.remove", icon="TRASH")
+        for line in session.inspection():
+            box.label(text=line)
+
+
+def base_python(preferences: RecoverMotionPreferences) -> Path:
+    """The interpreter to make the environment with."""
+    return Path(bpy.path.abspath(preferences.base_python)) if preferences.base_python else Path(sys.executable)
+
+
+CLASSES: Final = (RecoverMotionPreferences,)
