@@ -51,8 +51,8 @@ class Stages:
         return MODEL_SHA256
 
     def find_people(self, video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext) -> list[PersonTrack]:
-        """See `stages.people.stage.find_people`."""
-        from ..stages.people.stage import find_people
+        """See `stages.people.find_people`."""
+        from ..stages.people.find_people import find_people
 
         return find_people(video, shots, settings, ctx)
 
