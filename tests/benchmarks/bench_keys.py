@@ -75,9 +75,7 @@ def main() -> None:
     """Measure and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=9000)
-    parser.add_argument(
-        "--inserted", type=int, default=100, help="frames that keyframe_insert is timed over, at each of three places"
-    )
+    parser.add_argument("--inserted", type=int, default=100, help="frames to time keyframe_insert over, three times")
     options = parser.parse_args()
     count, few = options.frames, options.inserted
     rng = np.random.default_rng(0)
