@@ -20,13 +20,13 @@ from ...records.people import PersonTrack
 FEET: Final = tuple((INDEX[f"{side}_heel"], INDEX[f"{side}_foot_index"]) for side in ("left", "right"))
 MIN_DEPTH_M: Final = 1.5
 """Distance that feet must cover in depth, all stances together, for a conclusion."""
-MAX_SPREAD: Final = 0.12
+MAX_SPREAD: Final = 0.10
 """Largest standard deviation of log f, by the jackknife, for a conclusion."""
 LANDMARK_SIGMA: Final = 0.12
 """What world landmarks' stride may be off by, as a share, however long the walk."""
 PRIOR_SIGMA: Final = 0.35
 """Spread of log f over the cameras that people use, about the fallback."""
-_PERIOD_S: Final = 0.35
+_PERIOD_S: Final = 0.5
 _BLOCK_S: Final = 0.6
 
 

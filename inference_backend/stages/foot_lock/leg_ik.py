@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-SOFT = 0.01
+SOFT = 0.004
 """The last part of the leg's length, relative, in which a knee straightens ever more slowly, so that it never pops."""
 FOLDED_RAD = np.deg2rad(25.0)
 """The smallest angle between thigh and shin that the solver makes by itself."""

@@ -84,15 +84,13 @@ def place_pins(
         side: 0 left, 1 right.
         split_m, gap_s: see `split_wandering`.
     """
-    calm = smooth(time_s, points[..., [0, 2]], 0.3)
-    runs = tuple(
-        [
-            piece
-            for run in intervals(contact[:, k])
-            for piece in split_wandering(run, calm[:, k], time_s, split_m, gap_s)
-        ]
-        for k in (HEEL, TOE)
-    )
+    calm = smooth(time_s, points[..., [0, 2]].mean(1), 0.3)
+    whole = contact.any(1)
+    held = np.zeros_like(whole)
+    for run in intervals(whole):
+        for start, end in split_wandering(run, calm, time_s, split_m, gap_s):
+            held[start:end] = True
+    runs = tuple(intervals(contact[:, k] & held) for k in (HEEL, TOE))
     heel_to_toe = soles.flat[side] @ (soles.points[side, TOE] - soles.points[side, HEEL])
     flat, links = [], []
     for i, j, both in _overlaps(*runs):

@@ -2,10 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from ...geometry.banded import frame_seconds, smooth
 
-_PULL_HOME = 0.02
+_PULL_HOME = 0.1
 """Weight of staying where the body is, against a foot's weight of 1."""
 
 
@@ -19,7 +20,7 @@ def root_shift(
     period_s: float,
     limit_m: float,
 ) -> NDArray[np.float64]:
-    """Smooth least squares of what the feet in contact ask for; where a leg is too short, the body comes nearer.
+    """Smooth least squares of what the feet in contact ask for; where a leg is too short, the body comes down.
 
     Args:
         wanted: `[N,2,3]`, shift that each foot asks for, metres.
@@ -40,19 +41,29 @@ def root_shift(
     target = (weight[..., None] * wanted).sum(1) / np.maximum(total + _PULL_HOME, 1e-9)[:, None]
     firmness = total + _PULL_HOME
     shift = _limited(_smooth(time_s, target, period_s, firmness), limit_m)
-    for _ in range(4):
-        line = ankles - hips - shift[:, None]
-        distance = np.linalg.norm(line, axis=-1)
-        over = np.maximum(distance - reach_m, 0) * (weight > 0.999)
-        if over.max() < 1e-4:
-            break
-        nearer = (over[..., None] * line / np.maximum(distance, 1e-9)[..., None]).sum(1)
-        nearer /= np.maximum((over > 1e-4).sum(1), 1)[:, None]
-        strict = over.max(1) > 1e-4
-        target = np.where(strict[:, None], shift + 1.3 * nearer, target)
-        firmness = np.where(strict, 30.0, firmness)
-        shift = _limited(_smooth(time_s, target, period_s, firmness), limit_m)
-    return shift
+    need = _drop_to_reach(hips + shift[:, None], ankles, reach_m) * (weight > 0.999)
+    drop = eased_above(np.minimum(need.max(1), limit_m), time_s, 0.3 * period_s)
+    return shift - drop[:, None] * [0, 1, 0]
+
+
+def _drop_to_reach(
+    hips: NDArray[np.float64], ankles: NDArray[np.float64], reach_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far each hip must come down, metres `[N,2]`, for its leg to reach its ankle."""
+    line = hips - ankles
+    across = np.minimum(np.linalg.norm(line[..., [0, 2]], axis=-1), reach_m)
+    return np.maximum(line[..., 1] - np.sqrt(reach_m**2 - across**2), 0)
+
+
+def eased_above(need: NDArray[np.float64], time_s: NDArray[np.float64], span_s: float) -> NDArray[np.float64]:
+    """A smooth curve `[N]` that is nowhere below `need [N]`: its running maximum, averaged over the same span."""
+    step = np.median(np.diff(time_s)) if len(time_s) > 1 else 1 / 30
+    half = round(float(0.5 * span_s / max(step, 1e-6)))
+    if half == 0 or not need.any():
+        return need
+    window = np.hanning(2 * half + 3)[1:-1]
+    top = np.pad(maximum_filter1d(need, 2 * half + 1, mode="nearest"), half, mode="edge")
+    return np.maximum(np.convolve(top, window / window.sum(), "valid"), need)
 
 
 def _smooth(

@@ -51,8 +51,7 @@ def lock_feet(
         soles, pins, feet.ankle + shift[:, None], feet.foot, feet.toes, time_s, settings.blend_s, settings.strength
     )
     if settings.keep_above_floor:
-        lift = lift_over_floor(soles, targets, time_s, settings.blend_s)
-        targets = dataclasses.replace(targets, ankle=targets.ankle + lift[..., None] * [0, 1, 0])
+        targets = _lifted(soles, targets, time_s, settings.blend_s)
     ctx.progress(0.7, 0)
     body_pose = _bend_legs(motion.body_pose, joints, rotations, shift, targets)
     ctx.progress(1.0, count)
@@ -98,6 +97,8 @@ def _shift(
     settings: FootLockSettings,
 ) -> NDArray[np.float64]:
     still = foot_targets(soles, pins, feet.ankle, feet.foot, feet.toes, time_s, settings.blend_s, 1.0)
+    if settings.keep_above_floor:
+        still = _lifted(soles, still, time_s, settings.blend_s)
     held = (still.weight > 0.999).astype(np.float64)
     hips, knees = joints[:, list(HIPS)], joints[:, list(KNEES)]
     now = np.linalg.norm(feet.ankle - hips, axis=-1)
@@ -112,6 +113,11 @@ def _shift(
         settings.root_period_s,
         settings.root_shift_m,
     )
+
+
+def _lifted(soles: Soles, targets: FootTargets, time_s: NDArray[np.float64], blend_s: float) -> FootTargets:
+    lift = lift_over_floor(soles, targets, time_s, blend_s)
+    return dataclasses.replace(targets, ankle=targets.ankle + lift[..., None] * [0, 1, 0])
 
 
 def _bend_legs(

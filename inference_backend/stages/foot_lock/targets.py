@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 from scipy.spatial.transform import Rotation
 
 from ...geometry.feet import ANKLES, BALLS, HEEL, TOE, Soles
 from .pins import FootPins, faded
+from .root import eased_above
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,5 @@ def lift_over_floor(
     """
     lowest = soles.place(targets.ankle, targets.foot, targets.toes)[..., 1].min(2)
     need = np.maximum(-lowest, 0)
-    step = np.median(np.diff(time_s)) if len(time_s) > 1 else 1 / 30
-    half = round(float(0.5 * blend_s / max(step, 1e-6)))
-    if half == 0:
-        return need
-    window = np.hanning(2 * half + 3)[1:-1, None]
-    reach = maximum_filter1d(need, 2 * half + 1, axis=0, mode="nearest")
-    padded = np.pad(reach, ((half, half), (0, 0)), mode="edge")
-    eased = np.stack([np.convolve(padded[:, s], window[:, 0] / window.sum(), "valid") for s in (0, 1)], axis=1)
+    eased = np.stack([eased_above(need[:, side], time_s, blend_s) for side in (0, 1)], axis=1)
     return np.maximum(need, eased * (1 - targets.weight))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...body.body import Body
-from ...geometry.banded import frame_seconds
+from ...geometry.banded import frame_seconds, smooth
 from ...geometry.feet import Soles, find_soles
 from ...geometry.forward_kinematics import pose_joints
 from ...records.camera import Camera, WorldFrame
@@ -150,7 +150,8 @@ def _find_vertical(people: list[_Person], settings: WorldSettings) -> tuple[Vert
         prior = from_angles(settings.tilt_deg or 0.0, settings.roll_deg or 0.0)
     else:
         joints = [person.joints for person in people] or [np.zeros((0, 22, 3))]
-        seconds = [frame_seconds(person.time_s) * person.confidence for person in people] or [np.zeros(0)]
+        seconds = [frame_seconds(person.time_s) * person.confidence * _calm(person) for person in people]
+        seconds = seconds or [np.zeros(0)]
         prior = from_bodies(np.concatenate(joints), np.concatenate(seconds))
     vertical, stances = prior, [np.zeros((len(p.joints), 4), bool) for p in people]
     for _ in range(3):
@@ -177,6 +178,14 @@ def _find_vertical(people: list[_Person], settings: WorldSettings) -> tuple[Vert
             feet.append((level[use] @ rotation, share[use]))
         vertical = with_floor(prior, vertical.up, feet)
     return vertical, stances
+
+
+def _calm(person: _Person) -> NDArray[np.float64]:
+    """Weight `[N]` of a body's axis as a plumb line: who runs leans, and has both feet behind or before them."""
+    if len(person.time_s) < 2:
+        return np.ones(len(person.time_s))
+    path = smooth(person.time_s, person.joints[:, 0], 1.0)
+    return 1 / (1 + (np.gradient(path, person.time_s, axis=0) ** 2).sum(1))
 
 
 def _stance(points: NDArray[np.float64], person: _Person) -> NDArray[np.bool_]:

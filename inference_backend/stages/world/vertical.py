@@ -10,6 +10,8 @@ LEVEL_SIGMA = np.deg2rad([15.0, 4.0])
 """What is known of a camera before anybody is seen: standard deviations of tilt and roll."""
 BODY_SIGMA = np.deg2rad([4.0, 1.5])
 """How far the mean axis of upright bodies may be off: lean towards the camera is badly seen, lean sideways well."""
+TRUNK_SIGMA = np.deg2rad([12.0, 6.0])
+"""The same for the trunks of people who sit; used where nobody stands."""
 FOOT_SIGMA_M, DEPTH_SIGMA, STANCE_S = 0.025, 0.015, 0.8
 """Height error of a foot on the floor: metres, and a share of the distance, which counts as far as the ray falls; and
 for how long the error stays the same."""
@@ -43,7 +45,7 @@ class Vertical:
 def directions(up: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The camera's horizontal forward and right, `[3]` each, unit, camera axes."""
     # A camera that looks straight down has no horizontal forward; the top of its image takes the place.
-    ahead = np.array([0.0, 0.0, 1.0]) if abs(up[2]) < 0.999 else -np.sign(up[2]) * CAMERA_UP * -1
+    ahead = np.array([0.0, 0.0, 1.0]) if abs(up[2]) < 0.999 else -np.sign(up[2]) * CAMERA_UP
     forward = ahead - (ahead @ up) * up
     forward /= np.linalg.norm(forward)
     return forward, np.cross(forward, up)
@@ -59,46 +61,54 @@ def from_angles(tilt_deg: float, roll_deg: float) -> Vertical:
 
 
 def from_bodies(joints: NDArray[np.float64], seconds: NDArray[np.float64]) -> Vertical:
-    """Up as the common axis of people who stand upright with straight legs.
+    """Up as the common axis of people who balance on their feet, or else of the trunks of people who sit.
 
     Args:
         joints: `[M,22,3]`, camera axes, usable frames of all people of the shot.
         seconds: `[M]`, weight: the time each frame stands for times how well it is seen.
 
     Returns:
-        `bodies` where at least a third of a second of upright standing was seen, else `level`.
+        `bodies` where that was seen for at least a third of a second, else `level`.
     """
     level = np.diag(1 / LEVEL_SIGMA**2)
-    axis, upright = _body_axes(joints)
+    trunk = joints[:, 12] - joints[:, 0]
+    trunk = trunk / np.maximum(np.linalg.norm(trunk, axis=-1, keepdims=True), 1e-9)
+    for axis, usable, sigma in ((*_balance_axes(joints), BODY_SIGMA), (trunk, np.ones(len(trunk)), TRUNK_SIGMA)):
+        up, weight = _common_axis(axis, seconds * usable)
+        if weight >= 0.3:
+            precision = np.diag(weight / (weight + 0.5) / sigma**2) + level
+            turn = np.linalg.solve(precision, level @ _offset(up, CAMERA_UP))
+            return Vertical(_turned(up, turn), precision, "bodies")
+    return Vertical(CAMERA_UP, level, "level")
+
+
+def _common_axis(axis: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Robust mean `[3]` of unit axes `[M,3]` within ever narrower cones, and the seconds that agree with it."""
     up, weight = CAMERA_UP, np.zeros(len(axis))
     for limit in (50, 30, 25, 20, 20):
-        off = np.arccos(np.clip(axis @ up, -1, 1)) if len(axis) else np.zeros(0)
-        huber = 1 / np.maximum(off / np.deg2rad(4), 1)
-        weight = seconds * upright * huber * (off < np.deg2rad(limit))
+        off = np.arccos(np.clip(axis @ up, -1, 1))
+        weight = seconds / np.maximum(off / np.deg2rad(4), 1) * (off < np.deg2rad(limit))
         if weight.sum() < 0.3:
-            return Vertical(CAMERA_UP, level, "level")
+            return up, 0.0
         up = weight @ axis
         up = up / np.linalg.norm(up)
-    seen = weight.sum() / (weight.sum() + 0.5)
-    bodies = np.diag(seen / BODY_SIGMA**2)
-    prior = _offset(up, CAMERA_UP)
-    precision = bodies + level
-    return Vertical(_turned(up, np.linalg.solve(precision, level @ prior)), precision, "bodies")
+    return up, float(weight.sum())
 
 
-def _body_axes(joints: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _balance_axes(joints: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """From the middle of the feet to the centre of mass (a balanced body keeps it above them, crouched or not), and
-    whether the person is on their feet: hips well above the ankles."""
+    whether the person is on their feet: legs unfolded and in line with the trunk, which sitting people's are not."""
     centre = np.einsum("j,mji->mi", _MASS_AT_JOINTS, joints)
     feet = joints[:, [7, 8, 10, 11]].mean(1)
     axis = centre - feet
     length = np.linalg.norm(axis, axis=-1, keepdims=True)
     hips, knees, ankles = joints[:, 1:3], joints[:, 4:6], joints[:, 7:9]
-    leg = np.linalg.norm(hips - knees, axis=-1) + np.linalg.norm(knees - ankles, axis=-1)
-    stands = (np.linalg.norm(hips - ankles, axis=-1) > 0.78 * leg).any(1)
-    trunk = joints[:, 12] - joints[:, 0]
-    upright = (trunk * axis).sum(-1) > np.cos(np.deg2rad(50)) * np.linalg.norm(trunk, axis=-1) * length[:, 0]
-    return axis / np.maximum(length, 1e-9), (stands & upright).astype(np.float64)
+    reach = np.linalg.norm(hips - knees, axis=-1) + np.linalg.norm(knees - ankles, axis=-1)
+    unfolded = (np.linalg.norm(hips - ankles, axis=-1) > 0.78 * reach).any(1)
+    trunk, legs = joints[:, 12] - joints[:, 0], hips.mean(1) - ankles.mean(1)
+    cosine = (trunk * legs).sum(-1) / np.maximum(np.linalg.norm(trunk, axis=-1) * np.linalg.norm(legs, axis=-1), 1e-9)
+    stands = unfolded & (cosine > np.cos(np.deg2rad(40)))
+    return axis / np.maximum(length, 1e-9), stands.astype(np.float64)
 
 
 def _offset(up: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
