@@ -5,7 +5,6 @@ MoRo keeps ROWS, RopeTP keeps COLUMNS. Mixing them up transposes rotations witho
 """
 
 import roma
-import torch
 from torch import Tensor
 
 _EPS = 1e-12

@@ -6,6 +6,7 @@ import numpy as np
 import roma
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from ....body.body import Body
@@ -16,7 +17,7 @@ from ....records.context import StageContext
 from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
-from .evidence import BONES, USED, Evidence, view_rotation
+from .evidence import BONES, Evidence, view_rotation
 from .figure import Figure
 from .landmarks import figure_of
 from .prior import MotionPrior, load_prior
@@ -24,6 +25,7 @@ from .report import confidence_of, depth_sigma_of, support_of
 from .settings import KinematicSettings
 from .solver import Motion, Solver, local_rotations, pose
 from .start import analytic_start
+from .trust import landmark_trust
 
 NAME = "kinematic"
 Array = NDArray[np.float64]
@@ -73,15 +75,6 @@ def observe(video: Video, track: PersonTrack, camera: Camera) -> Observed:
     return Observed(clock, seen, np.nan_to_num(rays), np.nan_to_num(visibility), np.nan_to_num(world))
 
 
-def landmark_trust(observed: Observed, settings: KinematicSettings) -> Array:
-    """How far each landmark is trusted, `[M,33]`: 1 when well visible, less the less visible, 0 when not seen."""
-    unseen = np.clip(1 - observed.visibility, 0, 1) ** settings.visibility_power
-    trust = 1 / (1 + settings.unseen_sigma_factor * unseen)
-    used = np.zeros(trust.shape[1])
-    used[list(USED)] = 1
-    return trust * used * observed.seen[:, None]
-
-
 def _fill(values: Array, weight: Array) -> Array:
     """Fill frames without evidence linearly and smooth the rest lightly, each landmark by its own trust."""
     index = np.arange(len(values))
@@ -99,6 +92,11 @@ def _fill(values: Array, weight: Array) -> Array:
         total += k * w[at]
         mixed += k * w[at][..., None] * filled[at]
     return mixed / total[..., None]
+
+
+def smooth_trust(trust: Array) -> Tensor:
+    """Trust of the smoothed landmarks: what is near in time counts, too."""
+    return torch.from_numpy(gaussian_filter1d(trust, 2.0, axis=0, mode="nearest"))
 
 
 def _view(observed: Observed, trust: Array) -> Tensor:
@@ -140,11 +138,11 @@ def fit(
     Returns:
         The motion as one window `[1,M,...]`, and the trust `[M,33]` that the landmarks were given.
     """
-    trust = landmark_trust(observed, settings)
+    trust = landmark_trust(observed.rays, observed.visibility, observed.seen, settings)
     whole, landmarks = build_evidence(observed, trust, settings)
     M = len(observed.seen)
     betas = torch.zeros(figure.points_by_beta.shape[-1], dtype=torch.float64)
-    start = analytic_start(figure, prior, betas, landmarks, whole.rays[0], whole.trust[0])
+    start = analytic_start(figure, prior, betas, landmarks, whole.rays[0], whole.trust[0], smooth_trust(trust))
     pelvis = torch.from_numpy(_fill(start.pelvis.numpy()[:, None], trust.mean(axis=1, keepdims=True))[:, 0])
     spans = window_spans(M, settings)
     best = max(range(len(spans)), key=lambda i: float(trust[spans[i][0] : spans[i][1]].sum()))
@@ -168,13 +166,13 @@ def _solve(
     for i in range(settings.iterations):
         if i in (settings.iterations // 3, 2 * settings.iterations // 3):
             solver.choose_regimes(motion)
-        motion = solver.step(motion, tolerance_at(i, settings.iterations))
+        motion = solver.step(motion, tolerance_at(i, settings.iterations, settings))
     return motion
 
 
-def tolerance_at(i: int, steps: int) -> float:
-    """Factor on the outlier threshold at step i: from 4 down to 1 over the first half."""
-    return float(4 ** max(0.0, 1 - i / max(steps / 2, 1)))
+def tolerance_at(i: int, steps: int, settings: KinematicSettings) -> float:
+    """Factor on the outlier threshold at step i: falls to 1 over the first half."""
+    return float(settings.start_tolerance ** max(0.0, 1 - i / max(steps / 2, 1)))
 
 
 def _shape(
@@ -191,7 +189,7 @@ def _shape(
     solver = Solver(figure, prior, stack_evidence(whole, [span]), settings)
     part = stack_motion(motion, [span])
     for i in range(settings.shape_iterations):
-        part = solver.step(part, tolerance_at(i, settings.shape_iterations), shape=i >= 3)
+        part = solver.step(part, tolerance_at(i, settings.shape_iterations, settings), shape=i >= 3)
     return part.betas[0]
 
 

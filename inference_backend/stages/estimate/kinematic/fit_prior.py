@@ -20,8 +20,9 @@ from ....training.mocap import read_split
 from .prior import PRIOR_FILE
 
 DIMS = 40
-REGIMES = 12
+REGIMES = 1
 WINDOW = 45
+_JUMP = 2.0  # standard deviations a frame: a rotation vector that wrapped round, or a bad key
 ROUNDS = 8
 FIXED = ("left_foot", "right_foot", "left_collar", "right_collar")
 """Joints that the mocap does not move, or not in all of its families."""
@@ -66,7 +67,7 @@ def _moving() -> NDArray[np.bool_]:
     return np.repeat([name not in FIXED for name in BODY_JOINTS[1:]], 3)
 
 
-def _pose_space(poses: list[Array]) -> tuple[Array, Array, Array]:
+def _pose_space(poses: list[Array], dims: int) -> tuple[Array, Array, Array]:
     """Mean rotations `[21,3,3]`, offset `[63]` and basis `[63,D]` from clips of `[T,21,3,3]`."""
     every = np.concatenate([p[::6] for p in poses])
     mean = _mean_rotation(every)
@@ -76,8 +77,8 @@ def _pose_space(poses: list[Array]) -> tuple[Array, Array, Array]:
     offset = np.where(moving, x.mean(axis=0), 0.0)
     weighted = ((x - offset) * reach)[:, moving]
     values, vectors = np.linalg.eigh(weighted.T @ weighted / len(weighted))
-    keep = np.argsort(values)[::-1][:DIMS]
-    basis = np.zeros((63, DIMS))
+    keep = np.argsort(values)[::-1][:dims]
+    basis = np.zeros((63, dims))
     basis[moving] = vectors[:, keep] * np.sqrt(values[keep]) / reach[moving, None]
     return mean, offset, basis
 
@@ -118,21 +119,23 @@ def _windows(clips: list[Array]) -> list[Array]:
     return [z[a : a + WINDOW] for z in clips for a in range(0, len(z) - WINDOW + 1, WINDOW - 2)]
 
 
-def fit_regimes(clips: list[Array], seed: int = 0) -> dict[str, Array]:
+def fit_regimes(clips: list[Array], regimes: int, seed: int = 0) -> dict[str, Array]:
     """Mixture of second-order autoregressive processes over clips of pose coordinates `[T,D]`."""
     windows = np.stack(_windows(clips))
+    windows = windows[np.abs(np.diff(windows, axis=1)).max(axis=(1, 2)) < _JUMP]
+    dims = windows.shape[-1]
     speed = np.sqrt(((windows[:, 1:] - windows[:, :-1]) ** 2).mean(axis=1)) * 8
     features = np.concatenate([windows.mean(axis=1), speed, windows.std(axis=1)], axis=1)
-    _, label = kmeans2(features, REGIMES, minit="++", seed=seed)
-    for _ in range(ROUNDS):
-        score = np.empty((len(windows), REGIMES))
-        for k in range(REGIMES):
+    _, label = kmeans2(features, regimes, minit="++", seed=seed)
+    for _ in range(ROUNDS if regimes > 1 else 0):
+        score = np.empty((len(windows), regimes))
+        for k in range(regimes):
             mine = windows[label == k]
             past, now = (np.concatenate(part) for part in zip(*(_regressors(w) for w in mine), strict=True))
             transition, covariance = _fit_regime(past, now)
             start, start_precision = _fit_start(mine[:, :2].reshape(len(mine), -1))
-            error = windows[:, 2:] - windows[:, :-2] @ transition[:, :DIMS].T
-            error = error - windows[:, 1:-1] @ transition[:, DIMS : 2 * DIMS].T - transition[:, -1]
+            error = windows[:, 2:] - windows[:, :-2] @ transition[:, :dims].T
+            error = error - windows[:, 1:-1] @ transition[:, dims : 2 * dims].T - transition[:, -1]
             precision = np.linalg.inv(covariance)
             away = windows[:, :2].reshape(len(windows), -1) - start
             score[:, k] = (
@@ -143,9 +146,9 @@ def fit_regimes(clips: list[Array], seed: int = 0) -> dict[str, Array]:
                 + np.log(max(len(mine), 1) / len(windows))
             )
         label = score.argmax(axis=1)
-        print("windows per regime", np.bincount(label, minlength=REGIMES).tolist(), "score", score.max(axis=1).mean())
+        print("windows per regime", np.bincount(label, minlength=regimes).tolist(), "score", score.max(axis=1).mean())
     parts: dict[str, list[Array]] = {"transition": [], "precision": [], "start_mean": [], "start_precision": []}
-    for k in range(REGIMES):
+    for k in range(regimes):
         mine = windows[label == k]
         past, now = (np.concatenate(part) for part in zip(*(_regressors(w) for w in mine), strict=True))
         transition, covariance = _fit_regime(past, now)
@@ -155,7 +158,7 @@ def fit_regimes(clips: list[Array], seed: int = 0) -> dict[str, Array]:
         parts["precision"].append(np.linalg.inv(covariance))
         parts["start_mean"].append(start)
         parts["start_precision"].append(start_precision)
-    share = np.bincount(label, minlength=REGIMES) / len(label)
+    share = np.bincount(label, minlength=regimes) / len(label)
     return {name: np.stack(part) for name, part in parts.items()} | {"share": share}
 
 
@@ -164,14 +167,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the packs cmu_*_train.npz")
     parser.add_argument("--out", type=Path, default=PRIOR_FILE)
+    parser.add_argument("--dims", type=int, default=DIMS, help="pose coordinates")
+    parser.add_argument("--regimes", type=int, default=REGIMES, help="autoregressive processes in the mixture")
     arguments = parser.parse_args()
     poses = []
     for clip in read_split(arguments.mocap, "train"):
         poses += [clip.rotations[:, 1:], mirror(clip.rotations)[:, 1:]]
     print(len(poses), "clips with their mirror images,", sum(map(len, poses)), "frames")
-    mean, offset, basis = _pose_space(poses)
+    mean, offset, basis = _pose_space(poses, arguments.dims)
     clips = [encode(p, mean, offset, basis) for p in poses if len(p) >= WINDOW]
-    tensors = {"mean": mean, "offset": offset, "basis": basis} | fit_regimes(clips)
+    tensors = {"mean": mean, "offset": offset, "basis": basis} | fit_regimes(clips, arguments.regimes)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "licence": "CC0-1.0",

@@ -14,7 +14,9 @@ class KinematicSettings:
         landmark_sigma: of a well visible image landmark.
         unseen_sigma_factor: how much larger that is at visibility 0 (grows with `(1 - visibility) ** visibility_power`).
         visibility_power: see above.
+        restless_scale: jumping about (in body heights) at which a landmark's trust is halved; 0 switches that off.
         outlier_sigmas: residuals beyond this many sigmas lose their weight (Geman-McClure).
+        start_tolerance: factor on `outlier_sigmas` at the first step; it falls to 1 half-way.
         bone_sigma: of the direction of a bone of the world landmarks, metres per metre, across the viewing ray.
         bone_depth_sigma: the same along the viewing ray, where the landmarks are weak.
         view_sigma: of the constant rotation between the world landmarks' view and the camera.
@@ -33,9 +35,11 @@ class KinematicSettings:
         batch: windows solved together.
     """
 
-    landmark_sigma: float = 0.05
+    landmark_sigma: float = 0.03
     unseen_sigma_factor: float = 6.0
     visibility_power: float = 1.5
+    restless_scale: float = 0.03
+    start_tolerance: float = 4.0
     outlier_sigmas: float = 3.0
     bone_sigma: float = 0.25
     bone_depth_sigma: float = 0.5
@@ -47,7 +51,7 @@ class KinematicSettings:
     foot_speed: float = 0.4
     foot_sigma: float = 0.15
     limit_sigma: float = 0.05
-    betas_sigma: float = 1.0
+    betas_sigma: float = 0.5
     iterations: int = 12
     shape_iterations: int = 8
     window: int = 150

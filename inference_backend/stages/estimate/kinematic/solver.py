@@ -22,6 +22,7 @@ from .settings import KinematicSettings
 _FEET = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("heel", "foot_index")]
 _NEAREST = 0.3  # metres; points nearer to the camera are treated as if there
 _DAMPING = 2.0
+_ALIKE_FRAMES = 15.0
 _LONGEST_TURN = 0.6
 _LONGEST_MOVE = 1.0
 
@@ -119,7 +120,8 @@ class Solver:
         if shape:
             JB = self.figure.by_beta(posed.turned)
             border, corner, pull = self._rays(chain, posed, J, tolerance, JB)
-            precision = self.settings.betas_sigma**-2
+            # Errors of neighbouring frames are one error: about one frame in fifteen counts.
+            precision = _ALIKE_FRAMES * self.settings.betas_sigma**-2
             corner = corner + precision * torch.eye(corner.shape[-1], dtype=corner.dtype)
             pull = pull - precision * motion.betas
         else:

@@ -141,11 +141,42 @@ def body_rotations(figure: Figure, betas: Tensor, landmarks: Tensor) -> Tensor:
     return torch.cat([every[:, :1], above[:, 1:]], dim=1)
 
 
-def encode(prior: MotionPrior, rotations: Tensor) -> Tensor:
-    """Pose coordinates `[N,D]` of local rotations `[N,22,3,3]`: the most probable ones given small errors."""
+def encode(prior: MotionPrior, rotations: Tensor, joint_trust: Tensor | None = None) -> Tensor:
+    """Pose coordinates `[N,D]` of local rotations `[N,22,3,3]`: the most probable ones given their errors.
+
+    Args:
+        prior: the pose space.
+        rotations: the pelvis' first, which does not count.
+        joint_trust: `[N,21]`, 0..1; joints of little trust follow from the others. None trusts all.
+    """
     x = roma.rotmat_to_rotvec(prior.mean.transpose(-1, -2) @ rotations[:, 1:]).flatten(1) - prior.offset
-    gram = prior.basis.T @ prior.basis + _ENCODING_NOISE**2 * torch.eye(prior.dims, dtype=x.dtype)
-    return torch.linalg.solve(gram, prior.basis.T @ x.T).T.clamp(-4, 4)
+    eye = torch.eye(prior.dims, dtype=x.dtype) * _ENCODING_NOISE**2
+    weight = torch.ones_like(x) if joint_trust is None else joint_trust.repeat_interleave(3, dim=-1) ** 2
+    gram = prior.basis.T @ (prior.basis * weight[..., None]) + eye
+    return torch.linalg.solve(gram, ((weight * x) @ prior.basis)[..., None])[..., 0].clamp(-4, 4)
+
+
+def _trust_of_joints(trust: Tensor) -> Tensor:
+    """Trust of the rotations of joints 1..21 `[N,21]` from that of the landmarks `[N,33]` they were read from."""
+
+    def least(*names: str) -> Tensor:
+        return torch.stack([trust[:, INDEX[name]] for name in names]).amin(dim=0)
+
+    trunk = least("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    out = []
+    for joint in BODY_JOINTS[1:]:
+        side = joint.split("_")[0]
+        if "_" not in joint:
+            face = joint in ("neck", "head")
+            out.append(least("left_ear", "right_ear", "nose") if face else trunk)
+            continue
+        ends = {
+            "hip": ("hip", "knee"), "knee": ("hip", "knee", "ankle"), "ankle": ("knee", "ankle", "foot_index"),
+            "foot": ("ankle", "foot_index"), "collar": ("shoulder",), "shoulder": ("shoulder", "elbow"),
+            "elbow": ("shoulder", "elbow", "wrist"), "wrist": ("elbow", "wrist"),
+        }[joint.split("_")[1]]  # fmt: skip
+        out.append(least(*(f"{side}_{end}" for end in ends)))
+    return torch.stack(out, dim=-1)
 
 
 def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,7 +203,7 @@ def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> tuple[Tensor, T
 
 
 def analytic_start(
-    figure: Figure, prior: MotionPrior, betas: Tensor, landmarks: Tensor, rays: Tensor, trust: Tensor
+    figure: Figure, prior: MotionPrior, betas: Tensor, landmarks: Tensor, rays: Tensor, trust: Tensor, smooth: Tensor
 ) -> Start:
     """Rotations and pelvis of N frames from world landmarks turned into the camera's axes.
 
@@ -181,8 +212,9 @@ def analytic_start(
         betas: `[10]`.
         landmarks: `[N,33,3]`, finite.
         rays, trust: `[N,33,2]`, `[N,33]`; trust 0 where a landmark was not seen.
+        smooth: `[N,33]`, trust of the smoothed `landmarks`.
     """
     rotations = body_rotations(figure, betas, landmarks)
     _, points, _ = figure.pose(betas, rotations, torch.zeros(len(rotations), 3, dtype=rotations.dtype))
     pelvis, _ = place_pelvis(points, rays, trust)
-    return Start(pelvis, rotations[:, 0], encode(prior, rotations), rotations)
+    return Start(pelvis, rotations[:, 0], encode(prior, rotations, _trust_of_joints(smooth)), rotations)
