@@ -138,8 +138,8 @@ class Body(nn.Module):
             feature = (local[..., 1:, :, :] - face[0]).flatten(-3)
             vertices = vertices + (feature @ self.posedirs).unflatten(-1, (-1, 3))
         shift = joints - (rotations @ rest.unsqueeze(-1)).squeeze(-1)
-        blended = torch.einsum("vj,...jab->...vab", self.lbs_weights, torch.cat([rotations, shift.unsqueeze(-1)], -1))
-        posed = (blended[..., :3] @ vertices.unsqueeze(-1)).squeeze(-1) + blended[..., 3]
+        blended = (self.lbs_weights @ rotations.flatten(-2)).unflatten(-1, (3, 3))
+        posed = (blended @ vertices.unsqueeze(-1)).squeeze(-1) + self.lbs_weights @ shift
         offset = transl.unsqueeze(-2)
         return BodyOutput(vertices=posed + offset, joints=joints + offset)
 

@@ -58,9 +58,10 @@ def read_body_file(path: Path) -> BodyArrays:
     if not path.is_file():
         raise _wrong(path, "does not exist")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise _wrong(path, "holds one array, not the named arrays of a body")
+        opened = np.load(path, allow_pickle=False)
+        if not isinstance(opened, np.lib.npyio.NpzFile):
+            raise _wrong(path, "holds one array, not the named arrays of a body")
+        with opened as file:
             arrays = {key: _numbers(path, file, key) for key in ("v_template", "shapedirs", "J_regressor", "weights")}
             faces = _numbers(path, file, "f", kind="iu")
             tree = _numbers(path, file, "kintree_table", kind="iuf")

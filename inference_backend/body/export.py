@@ -1,6 +1,6 @@
 """Writes the people of one result as plain arrays, for readers without torch (Blender). Keys: docs/body.md."""
 
-import os
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,9 +58,10 @@ def export_person_body(body: Body, path: Path, betas_by_person: Mapping[int, Arr
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             np.savez_compressed(file, **plain)
-        os.replace(part, path)  # noqa: PTH105 - Path.replace is the same call
+        part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise RecoverError(
             ErrorCode.BAD_OUTPUT,
             f"The body of the result cannot be written to {path} ({error.strerror}).",

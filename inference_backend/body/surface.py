@@ -45,8 +45,8 @@ class SurfacePoints(nn.Module):
         self.register_buffer("base", local[..., 0], persistent=False)
         self.register_buffer("directions", local[..., 1:].contiguous(), persistent=False)
         self.register_buffer("parents", torch.tensor(PARENTS[1:_BODY], device=index.device), persistent=False)
-        self.correctives = self.constant = self.turns = None
-        if body.posedirs is not None:
+        self.corrects = body.posedirs is not None
+        if self.corrects:
             self._keep_correctives(body, index, weights, carrier, turn, joints)
 
     def _keep_correctives(
@@ -74,7 +74,7 @@ class SurfacePoints(nn.Module):
             `[...,P,3]`, metres, in the frame of `joints`.
         """
         arms = self.base + torch.einsum("pqik,...k->...pqi", self.directions, betas)
-        if self.correctives is not None:
+        if self.corrects:
             local = rotations.index_select(-3, self.parents).transpose(-1, -2) @ rotations[..., 1:, :, :]
             feature = (local - torch.eye(3, dtype=local.dtype, device=local.device)).flatten(-3)
             offset = (feature @ self.correctives + self.constant).unflatten(-1, (-1, 1, 3, 1))

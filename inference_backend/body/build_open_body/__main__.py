@@ -6,6 +6,7 @@ licence as its source, CC0 1.0.
 
 import argparse
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from ...protocol.skeleton import JOINTS, PARENTS
 from ..open_body import OPEN_BODY
 from .people import draw_people, read_targets
+from .plain import plain_skin
 from .points import surface_points
 from .shape_space import BETAS, fit_regressor, fit_shape_space
-from .skin import joint_weights, mirrored_joints
-from .sources import BaseMesh, guard, mpfb2_folder, read_base_mesh, read_rig
+from .skin import finger_ends, joint_weights, mirrored_joints, rig_joints
+from .sources import BaseMesh, Rig, guard, mpfb2_folder, read_base_mesh, read_rig
 from .tpose import to_t_pose
 
 Array = NDArray[np.float64]
@@ -26,24 +28,40 @@ Array = NDArray[np.float64]
 # Grids that values are rounded to, so that the file packs well: 1/131072 m = 8 micrometres; weights sum to 1 exactly.
 METRE_GRID: Final = 2**17
 WEIGHT_GRID: Final = 2**12
+REGRESSOR_GRID: Final = 2**20
 SKIN: Final = ("body", "helper-l-eye", "helper-r-eye")  # no tongue, teeth, lashes or hair: inside, or not skin
 EXPRESSIONS: Final = 10  # smplx wants columns for expressions behind the betas; ours are zero
 POSE_FEATURES: Final = 54 * 9
 
 
-def _chosen(mesh: BaseMesh) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The base mesh's vertices that become the body `[V]`, their mirror table `[V]`, and triangles `[F,3]`."""
+@dataclass(frozen=True)
+class _Skin:
+    """The base mesh's vertices that become the body.
+
+    Attributes:
+        keep: their numbers in the base mesh, `[V]`.
+        mirror: their partners on the other side, `[V]`.
+        quads: `[Q,4]`.
+    """
+
+    keep: NDArray[np.int64]
+    mirror: NDArray[np.int64]
+    quads: NDArray[np.int64]
+
+    def triangles(self) -> NDArray[np.int64]:
+        """Each quad in two `[2Q,3]`, split such that the triangles mirror too."""
+        rank = np.minimum(np.arange(len(self.keep)), self.mirror)
+        turn = np.argmin(rank[self.quads], axis=1)
+        a, b, c, d = (self.quads[np.arange(len(self.quads)), (turn + k) % 4] for k in range(4))
+        return np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+
+
+def _skin(mesh: BaseMesh) -> _Skin:
     quads = np.concatenate([mesh.quads[group] for group in SKIN])
     keep = np.unique(quads)
     number = np.full(len(mesh.vertices), -1)
     number[keep] = np.arange(len(keep))
-    quads = number[quads]
-    # Split along the diagonal through the smallest index of a quad and its mirror alike, so that triangles mirror too.
-    mirror = number[mesh.mirror[keep]]
-    rank = np.minimum(np.arange(len(keep)), mirror)
-    turn = np.argmin(rank[quads], axis=1)
-    a, b, c, d = (quads[np.arange(len(quads)), (turn + k) % 4] for k in range(4))
-    return keep, mirror, np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+    return _Skin(keep=keep, mirror=number[mesh.mirror[keep]], quads=number[quads])
 
 
 def _symmetric(points: Array, partner: NDArray[np.int64]) -> Array:
@@ -59,53 +77,72 @@ def _round_weights(weights: Array) -> Array:
     return whole / WEIGHT_GRID
 
 
+def _regressors(mean: Array, directions: Array, mirror: NDArray[np.int64]) -> Array:
+    """Joint regressors `[55,V]`, symmetric, for a shape space of V vertices followed by 55 joints."""
+    count = len(mirror)
+    partner = mirrored_joints()
+    regressor = np.zeros((len(JOINTS), count))
+    for j, name in enumerate(JOINTS):
+        if name.startswith("right_"):
+            regressor[j] = regressor[partner[j]][mirror]
+            continue
+        row = fit_regressor(mean[:count], directions[:count], mean[count + j], directions[count + j])
+        regressor[j] = row if name.startswith("left_") else (row + row[mirror]) / 2
+    return regressor
+
+
+def _sample(folder: Path, mesh: BaseMesh, rig: Rig, skin: _Skin) -> Array:
+    """Random people in the zero pose: vertices, then joints, `[M,V+55,3]`, metres, each symmetric."""
+    targets = read_targets(folder, len(mesh.vertices))
+    plain = plain_skin(mesh, skin.keep, skin.quads)
+    count = len(skin.keep)
+    partner = np.concatenate([skin.mirror, mirrored_joints() + count])
+    weights = draw_people(targets)
+    batches = np.array_split(np.arange(len(weights)), 40)
+    people, tips = np.empty((len(weights), len(partner), 3)), np.empty((len(weights), 10, 3))
+    for some in batches:
+        base = _symmetric(mesh.vertices + np.tensordot(weights[some], targets.offsets, 1), mesh.mirror)
+        for person, vertices in zip(some, base, strict=True):
+            people[person, :count] = plain @ vertices[skin.keep]
+        people[some, count:], tips[some] = rig_joints(rig, base), finger_ends(rig, base)
+
+    # MakeHuman's joint helpers slide inside the body as weight and muscle change (by 1 cm and more in the trunk).
+    # Joints that are means of nearby skin follow the body instead.
+    space = fit_shape_space(people, np.ptp(people[:, :count, 1], axis=1))
+    people[:, count:] = _regressors(space.mean, space.directions, skin.mirror) @ people[:, :count]
+    for some in batches:
+        pose = to_t_pose(rig, skin.keep, people[some, :count], people[some, count:], tips[some])
+        people[some] = _symmetric(np.concatenate([pose.vertices, pose.joints], axis=1), partner)
+    return people
+
+
 def build() -> dict[str, NDArray]:
     """Build all arrays of the body file."""
     folder = mpfb2_folder()
     guard(folder)
     mesh = read_base_mesh(folder)
     rig = read_rig(folder, mesh)
-    keep, mirror, faces = _chosen(mesh)
-    targets = read_targets(folder, len(mesh.vertices))
-    people = draw_people(targets)
-
-    joint_mirror = mirrored_joints()
-    partner = np.concatenate([mirror, joint_mirror + len(keep)])
-    sample = []
-    for some in np.array_split(people, 20):
-        base = mesh.vertices + np.tensordot(some, targets.offsets, 1)
-        base = _symmetric(base, mesh.mirror)
-        pose = to_t_pose(rig, base, keep)
-        sample.append(_symmetric(np.concatenate([pose.vertices, pose.joints], axis=1), partner))
-    points = np.concatenate(sample)
+    skin = _skin(mesh)
+    keep, mirror = skin.keep, skin.mirror
+    points = _sample(folder, mesh, rig, skin)
 
     mean = points.mean(axis=0)[: len(keep)]
     top, bottom = mean[:, 1].argmax(), mean[:, 1].argmin()
     space = fit_shape_space(points, points[:, top, 1] - points[:, bottom, 1])
     template = np.round(space.mean * METRE_GRID) / METRE_GRID
     directions = np.round(space.directions * METRE_GRID) / METRE_GRID
+    vertices, vertex_directions = template[: len(keep)], directions[: len(keep)]
 
     weights = joint_weights(rig)[keep]
-    weights = _round_weights((weights + weights[mirror][:, joint_mirror]) / 2)
-
-    vertices, vertex_directions = template[: len(keep)], directions[: len(keep)]
-    eyes = weights[:, [JOINTS.index("left_eye_smplhf"), JOINTS.index("right_eye_smplhf")]].sum(axis=1) > 0.5
-    regressor = np.zeros((len(JOINTS), len(keep)))
-    for j, name in enumerate(JOINTS):
-        if name.startswith("right_"):
-            regressor[j] = regressor[joint_mirror[j]][mirror]
-            continue
-        usable = eyes if "eye" in name else ~eyes
-        row = fit_regressor(vertices, vertex_directions, template[len(keep) + j], directions[len(keep) + j], usable)
-        regressor[j] = row if name.startswith("left_") else (row + row[mirror]) / 2
-    regressor = np.round(regressor * 2**20) / 2**20
+    weights = _round_weights((weights + weights[mirror][:, mirrored_joints()]) / 2)
+    regressor = np.round(_regressors(template, directions, mirror) * REGRESSOR_GRID) / REGRESSOR_GRID
 
     named = surface_points(vertices, regressor @ vertices, weights, mirror)
     _report(points, space.betas, space.explained, regressor, template, directions)
     parents = np.array(PARENTS, dtype=np.int64)
     return {
         "v_template": vertices.astype(np.float32),
-        "f": faces.astype(np.int32),
+        "f": skin.triangles().astype(np.int32),
         "shapedirs": np.concatenate([vertex_directions, np.zeros((len(keep), 3, EXPRESSIONS))], axis=2).astype(
             np.float32
         ),

@@ -113,7 +113,7 @@ def draw_people(targets: Targets, count: int = COUNT, seed: int = SEED) -> NDArr
         "old": old,
         **_three(normal(0.5, 0.2), MUSCLES),
         **_three(normal(0.5, 0.2), WEIGHTS),
-        **_two(normal(0.52, 0.05), HEIGHTS),
+        **_two(normal(0.54, 0.055), HEIGHTS),
         **_two(normal(0.6, 0.25), PROPORTIONS),
         **dict(zip(RACES, race.T, strict=True)),
         **_three(normal(0.5, 0.2), CUPS),

@@ -10,8 +10,9 @@ from scipy.optimize import nnls
 Array = NDArray[np.float64]
 
 BETAS: Final = 10
-REGRESSOR_VERTICES: Final = 1000
+REGRESSOR_VERTICES: Final = 500  # nearest ones, among which the fit chooses
 SUM_WEIGHT: Final = 10.0  # of "weights sum to 1" against metres in the fit; the sum is made exact afterwards
+SPREAD: Final = 2e-5  # square of metres; spreads a joint over many vertices
 
 
 @dataclass(frozen=True)
@@ -63,26 +64,25 @@ def fit_shape_space(points: Array, stature: Array) -> ShapeSpace:
     )
 
 
-def fit_regressor(
-    vertices: Array, vertex_directions: Array, joints: Array, joint_directions: Array, usable: NDArray[np.bool_]
-) -> Array:
+def fit_regressor(mean: Array, directions: Array, joint: Array, joint_directions: Array) -> Array:
     """Sparse non-negative weights of nearby vertices that give one joint at every beta.
 
     Args:
-        vertices, vertex_directions: `[V,3]` and `[V,3,10]`.
-        joints, joint_directions: `[3]` and `[3,10]` of the joint.
-        usable: bool `[V]`, vertices that may carry the joint.
+        mean, directions: the vertices, `[V,3]` and `[V,3,10]`.
+        joint, joint_directions: `[3]` and `[3,10]`.
 
     Returns:
         `[V]`, not negative, sums to 1.
     """
-    distance = np.where(usable, np.linalg.norm(vertices - joints, axis=1), np.inf)
-    near = np.argsort(distance, kind="stable")[:REGRESSOR_VERTICES]
-    near = near[np.isfinite(distance[near])]
-    columns = np.concatenate([vertices[near, :, None] - joints[:, None], vertex_directions[near]], axis=2)
-    target = np.concatenate([np.zeros((3, 1)), joint_directions], axis=1)
+    near = np.argsort(np.linalg.norm(mean - joint, axis=1), kind="stable")[:REGRESSOR_VERTICES]
+    columns = np.concatenate([mean[near, :, None] - joint[:, None], directions[near]], axis=2)
+    target = np.concatenate([np.zeros((3, 1)), joint_directions], axis=1).ravel()
+    # Normal equations in double precision: 34 rows of data against 500 columns.
     system = np.concatenate([columns.reshape(len(near), -1).T, np.full((1, len(near)), SUM_WEIGHT)])
-    weights, _ = nnls(system, np.concatenate([target.ravel(), [SUM_WEIGHT]]))
-    regressor = np.zeros(len(vertices))
+    square = system.T @ system + SPREAD * np.eye(len(near))
+    root = np.linalg.cholesky(square).T
+    weights, _ = nnls(root, np.linalg.solve(root.T, system.T @ np.append(target, SUM_WEIGHT)))
+    weights[weights < 1e-4] = 0.0
+    regressor = np.zeros(len(mean))
     regressor[near] = weights / weights.sum()
     return regressor

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...protocol.skeleton import JOINTS
+from ...protocol.skeleton import FINGERS, JOINTS
 from .sources import Rig
 
 _SIDES: Final = (("left", "L"), ("right", "R"))
@@ -121,10 +121,16 @@ def joint_weights(rig: Rig) -> NDArray[np.float64]:
     return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
 
 
-def rig_joints(rig: Rig, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SMPL-X's joints as the rig places them in base meshes `[...,N,3]`: `[...,55,3]`, metres."""
+def rig_joints(rig: Rig, base: NDArray[np.float64]) -> NDArray[np.float64]:
+    """SMPL-X's joints as the rig's helpers place them in base meshes `[...,N,3]`: `[...,55,3]`, metres."""
     places = [
-        np.mean([vertices[..., rig.heads[bone], :].mean(axis=-2) for bone in bones], axis=0)
+        np.mean([base[..., rig.heads[bone], :].mean(axis=-2) for bone in bones], axis=0)
         for bones in joint_bones().values()
     ]
     return np.stack(places, axis=-2)
+
+
+def finger_ends(rig: Rig, base: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ends of the last bones of the left, then the right hand's fingers (SMPL-X's order), `[...,10,3]`, metres."""
+    bones = [f"finger{_FINGERS[finger]}-3.{s}" for _, s in _SIDES for finger in FINGERS]
+    return np.stack([base[..., rig.tails[bone], :].mean(axis=-2) for bone in bones], axis=-2)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.skeleton import FINGERS, JOINTS, PARENTS
-from .skin import bone_joints, joint_weights, rig_joints
+from .skin import bone_joints, joint_weights
 from .sources import Rig
 
 Array = NDArray[np.float64]
@@ -110,25 +110,26 @@ def _leg(at: dict[str, Array], rotations: dict[str, Array]) -> None:
     rotations["ankle"] = rotations["foot"] = _swing(foot, _FORWARD)
 
 
-def to_t_pose(rig: Rig, base: Array, keep: NDArray[np.int64]) -> TPose:
+def to_t_pose(rig: Rig, keep: NDArray[np.int64], vertices: Array, joints: Array, ends: Array) -> TPose:
     """Pose people to the zero pose.
 
     Args:
         rig: MakeHuman's rig.
-        base: base meshes of M people in the A-pose with all helpers, `[M,N,3]`, metres.
-        keep: the vertices to pose, `[V]`.
+        keep: which of the base mesh's vertices the V vertices are, `[V]`.
+        vertices: M people in the A-pose, `[M,V,3]`, metres.
+        joints: their joints, `[M,55,3]`, metres.
+        ends: the ends of their fingers, as `skin.finger_ends` orders them, `[M,10,3]`, metres.
 
     Returns:
         Their zero pose.
     """
-    joints = rig_joints(rig, base)
-    rotations = np.broadcast_to(np.eye(3), (len(base), len(JOINTS), 3, 3)).copy()
-    twists = np.empty((len(base), len(TWIST_BONES), 3, 3))
-    for side, s in (("left", "L"), ("right", "R")):
+    count = len(vertices)
+    rotations = np.broadcast_to(np.eye(3), (count, len(JOINTS), 3, 3)).copy()
+    twists = np.empty((count, len(TWIST_BONES), 3, 3))
+    for hand, (side, s) in enumerate((("left", "L"), ("right", "R"))):
         prefix = f"{side}_"
         at = {name.removeprefix(prefix): joints[:, j] for j, name in enumerate(JOINTS) if name.startswith(prefix)}
-        for number, finger in ((2, "index"), (3, "middle"), (4, "ring"), (5, "pinky")):
-            at[f"{finger}4"] = base[:, rig.tails[f"finger{number}-3.{s}"]].mean(axis=1)
+        at |= {f"{finger}4": ends[:, hand * len(FINGERS) + i] for i, finger in enumerate(FINGERS)}
         limb: dict[str, Array] = {}
         _arm(side, at, limb)
         _leg(at, limb)
@@ -153,9 +154,9 @@ def to_t_pose(rig: Rig, base: Array, keep: NDArray[np.int64]) -> TPose:
     pivots = np.arange(len(JOINTS)).tolist() + owner
     turns = np.concatenate([rotations, twists], axis=1)
     shifts = posed[:, pivots] - np.einsum("njab,njb->nja", turns, joints[:, pivots])
-    vertices = np.empty((len(base), len(keep), 3))
-    for person in range(len(base)):
+    baked = np.empty_like(vertices)
+    for person in range(count):
         blended = np.tensordot(weights, turns[person], 1)
-        vertices[person] = np.einsum("vij,vj->vi", blended, base[person, keep]) + weights @ shifts[person]
+        baked[person] = np.einsum("vij,vj->vi", blended, vertices[person]) + weights @ shifts[person]
     origin = posed[:, [JOINTS.index("spine3")]]
-    return TPose(vertices=vertices - origin, joints=posed - origin)
+    return TPose(vertices=baked - origin, joints=posed - origin)
