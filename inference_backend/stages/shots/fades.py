@@ -1,0 +1,118 @@
+"""Cross-fades: for some frames two pictures show at once.
+
+In a fade whole areas of the picture are half way between what was and what comes, and climb there steadily. When things
+move, a place changes as an edge passes it: at once, or slowly along a thin line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+
+HALF_LENGTHS_S: Final = (0.1, 0.15, 0.25, 0.4, 0.7, 1.0)
+_CHANGED: Final = 30.0  # grey levels
+_COMPACT: Final = np.ones((5, 5), np.uint8)  # areas smaller than this are edges of things that move
+_FULL_SHARE: Final = 0.25  # of the changed area: the whole picture fades
+_SOME_SHARE: Final = 0.03  # only a person fades, over the same background ...
+_LONGEST_FIGURE_FADE_S: Final = 0.25  # half of it; longer ones look like somebody who moves
+_DIP: Final = 0.82  # ... and loses contrast against it meanwhile
+_FIGURE: Final = 12.0  # grey levels by which something stands out from the background
+
+
+@dataclass(frozen=True)
+class Fade:
+    """A cross-fade, in frames of the window it was found in.
+
+    Attributes:
+        first: first frame in which two pictures show.
+        last: last such frame.
+        strength: how clear it is; to choose among overlapping ones.
+    """
+
+    first: int
+    last: int
+    strength: float
+
+
+def fading_share(window: Sequence[Grey], centre: int, half: int) -> float:
+    """Share of the changed area that is on its way from old to new in compact patches.
+
+    Args:
+        window: small grey pictures, each `[h,w]`.
+        centre: index of the middle frame.
+        half: frames from the middle to either end.
+    """
+    quarter = max(1, half // 2)
+    start, early, middle, late, end = (
+        window[centre + offset].astype(np.float32) for offset in (-half, -quarter, 0, quarter, half)
+    )
+    change = end - start
+    changed = np.abs(change) > _CHANGED
+    if changed.mean() < 0.003:
+        return 0.0
+    scale = np.where(changed, change, 1.0)
+    a, b, c = ((picture - start) / scale for picture in (early, middle, late))
+    climbing = changed & (a > 0.08) & (a < b - 0.05) & (b > 0.25) & (b < 0.75) & (b < c - 0.05) & (c < 0.92)
+    if climbing.sum() < _COMPACT.size:
+        return 0.0
+    patches = cv2.morphologyEx(climbing.astype(np.uint8), cv2.MORPH_OPEN, _COMPACT).sum()
+    area = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, _COMPACT).sum()
+    return float(patches) / max(float(area), 2.0 * _COMPACT.size)
+
+
+def find_fade(window: Sequence[Grey], centre: int, fps: float, structure_kept: float) -> Fade | None:
+    """The cross-fade around a frame, if there is one.
+
+    Args:
+        window: small grey pictures around it, each `[h,w]`.
+        centre: index of the frame in the window.
+        fps: frames per second.
+        structure_kept: likeness of the structures at the ends of the window; a change of light keeps it.
+    """
+    best: Fade | None = None
+    for half in sorted({max(3, round(seconds * fps)) for seconds in HALF_LENGTHS_S}):
+        if centre - half < 0 or centre + half >= len(window):
+            break
+        share = fading_share(window, centre, half)
+        if share < _SOME_SHARE or (best and share <= best.strength):
+            continue
+        if share >= _FULL_SHARE and structure_kept < 0.5:
+            best = Fade(centre - half, centre + half, share)
+        elif half <= max(3, round(_LONGEST_FIGURE_FADE_S * fps)):
+            dip = _contrast_dip(window, centre, half)
+            best = Fade(*dip, share) if dip else best
+    return best
+
+
+def _contrast_dip(window: Sequence[Grey], centre: int, half: int) -> tuple[int, int] | None:
+    """First and last frame around the centre in which what stands before the background is pale, or None."""
+    background = np.median(np.stack(window[:: max(1, len(window) // 31)]), axis=0)
+    reach = 2 * half
+    start = max(0, centre - 3 * reach)
+    contrast = np.array([_contrast(grey, background) for grey in window[start : centre + 3 * reach + 1]])
+    centre -= start
+    near = contrast[max(0, centre - reach) : centre + reach + 1]
+    lowest = int(near.argmin()) + max(0, centre - reach)
+    before, after = contrast[max(0, lowest - reach) : lowest], contrast[lowest + 1 : lowest + reach + 1]
+    if len(before) < reach or len(after) < reach:
+        return None
+    level = _DIP * min(before.max(), after.max())
+    if contrast[lowest] > level:
+        return None
+    first = last = lowest
+    while first > 0 and contrast[first - 1] <= level:
+        first -= 1
+    while last < len(contrast) - 1 and contrast[last + 1] <= level:
+        last += 1
+    return (start + first, start + last) if last - first <= reach else None
+
+
+def _contrast(grey: Grey, background: NDArray[np.float64]) -> float:
+    apart = np.abs(grey - background)
+    figure = apart > _FIGURE
+    return float(apart[figure].mean()) if figure.any() else 0.0
