@@ -126,8 +126,6 @@ def recover(
         weights=stages.people_weights(),
     )
     tracks: list[PersonTrack] = people_out.value
-    if not tracks:
-        raise _nobody(job.video)
     camera_out = runner.run(
         "camera",
         camera_stage.VERSION,
@@ -239,11 +237,3 @@ def _edited_contacts(path: Path | None, video: Video, placed: list[WorldMotion])
 
 def _contacts_key(contacts: Contacts) -> str:
     return hashlib.sha256(np.packbits(contacts.contact).tobytes()).hexdigest()
-
-
-def _nobody(video: Path) -> RecoverError:
-    return RecoverError(
-        ErrorCode.NO_PERSON,
-        f'Nobody was found in "{video.name}".',
-        "Choose a part of the clip in which a person is at least about 60 pixels tall and mostly in view.",
-    )

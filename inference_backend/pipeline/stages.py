@@ -34,8 +34,8 @@ class Stages:
         return probe(path, settings.start_s, settings.end_s, image_fps=settings.image_fps)
 
     def find_shots(self, video: Video, settings: ShotSettings, ctx: StageContext) -> Shots:
-        """See `stages.shots.stage.find_shots`."""
-        from ..stages.shots.stage import find_shots
+        """See `stages.shots.find_shots`."""
+        from ..stages.shots.find_shots import find_shots
 
         return find_shots(video, settings, ctx)
 

@@ -14,6 +14,7 @@ from ..pipeline.settings import RecoverSettings
 from ..pipeline.stages import Stages
 from ..protocol.errors import Cancelled, ErrorCode, RecoverError
 from ..protocol.messages import BackendMessage, Error, JobCancelled, Note, Progress, Result, Started, Submit
+from ..stages.estimate.registry import find_estimator
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def job_of(submit: Submit) -> Job:
         RecoverError: `BAD_SETTING` for a setting that cannot be followed.
     """
     settings = RecoverSettings.from_json(submit.settings)
+    find_estimator(settings.estimator)
     span = {"start_s": submit.start_s, "end_s": submit.end_s}
     span = {key: value for key, value in span.items() if value is not None}
     return Job(

@@ -10,7 +10,7 @@ from .followed import Sighting
 from .ghosts import is_ghost
 from .landmarker import PictureLandmarker
 from .search import Search
-from .settings import MOST_PEOPLE, PeopleSettings
+from .settings import PeopleSettings
 from .tracks import make_track
 
 _PROGRESS_EVERY = 8
@@ -29,16 +29,10 @@ def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: Stage
         One track a person and shot, at least one, ordered by shot and first appearance.
 
     Raises:
-        RecoverError: `NO_PERSON` when nobody is in view, `BAD_SETTING` for an impossible number of people,
-            `MISSING_PART` without the pose model, `BAD_INPUT` when the clip cannot be read any more.
+        RecoverError: `NO_PERSON` when nobody is in view, `MISSING_PART` without the pose model, `BAD_INPUT` when the
+            clip cannot be read any more.
         Cancelled: from `ctx.progress`.
     """
-    if not 0 <= settings.people <= MOST_PEOPLE:
-        raise RecoverError(
-            ErrorCode.BAD_SETTING,
-            f"{settings.people} is not a number of people that can be followed.",
-            f"Choose 1 to {MOST_PEOPLE}, or 0 to let the program decide.",
-        )
     seen = _follow(video, shots, settings, ctx)
     scale = max(1.0, max(video.size_wh) / settings.working_side)
     tracks: list[PersonTrack] = []

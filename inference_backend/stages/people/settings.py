@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from ...protocol.errors import ErrorCode, RecoverError
+
 VERSION = 1
 
 AUTO_PEOPLE: Final = 4
@@ -27,6 +29,23 @@ class PeopleSettings:
     shortest_s: float = 0.4
     longest_gap_s: float = 2.0
     working_side: int = 1920
+
+    def __post_init__(self) -> None:
+        """Raise `RecoverError(BAD_SETTING)` for a value that makes no sense."""
+        ranges = {
+            "people": (0, MOST_PEOPLE),
+            "search_s": (0.05, 60),
+            "shortest_s": (0, 60),
+            "longest_gap_s": (0, 60),
+            "working_side": (128, 16384),
+        }
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise RecoverError(
+                    ErrorCode.BAD_SETTING,
+                    f"People setting {name} is {getattr(self, name)}.",
+                    f"Choose a value between {low} and {high}.",
+                )
 
     @property
     def most(self) -> int:
