@@ -280,7 +280,7 @@ def _at_source(
         shot=track.shot,
         frames=track.frames,
         estimator=NAME,
-        valid=_valid(observed.seen)[nearest],
+        valid=near_evidence(observed.seen)[nearest],
         betas=betas.numpy(),
         global_orient=root,
         body_pose=local.numpy(),
@@ -289,11 +289,11 @@ def _at_source(
         depth_sigma=depth_sigma_of(posed.points[0].numpy(), trust * support, observed.seen, settings)[nearest].astype(
             np.float32
         ),
-        reproj_err=_reprojection_error(points.numpy(), track, camera),
+        reproj_err=reprojection_error(points.numpy(), track, camera),
     )
 
 
-def _valid(seen: NDArray[np.bool_], reach: int = 15) -> NDArray[np.bool_]:
+def near_evidence(seen: NDArray[np.bool_], reach: int = 15) -> NDArray[np.bool_]:
     """Frames within half a second of evidence; shorter gaps are bridged whole."""
     near = np.convolve(seen, np.ones(2 * reach + 1), mode="same")[: len(seen)] if len(seen) > 2 * reach else None
     if near is None:
@@ -301,7 +301,8 @@ def _valid(seen: NDArray[np.bool_], reach: int = 15) -> NDArray[np.bool_]:
     return near > 0
 
 
-def _reprojection_error(points: Array, track: PersonTrack, camera: Camera) -> NDArray[np.float32]:
+def reprojection_error(points: Array, track: PersonTrack, camera: Camera) -> NDArray[np.float32]:
+    """Mean miss `[N]` of a track's landmarks by the figure's points `[N,33,3]`, in box sides; NaN where not seen."""
     rays = undistort(track.keypoints, camera.K[track.frames], camera.dist)
     focal = 0.5 * (camera.K[track.frames, 0, 0] + camera.K[track.frames, 1, 1])
     side = np.maximum((track.box[:, 2:] - track.box[:, :2]).max(axis=1), 1.0)
