@@ -136,7 +136,7 @@ def recover(
 
     seen = [video_out.key, people_out.key, camera_out.key, body.sha256]
     own_settings = getattr(settings, estimator.settings)
-    weights = estimator.weights()
+    weights = estimator.weights(own_settings)
     motion_outs: list[Output] = []
     for track, part in zip(tracks, _parts([len(track) for track in tracks]), strict=True):
         motion_outs.append(

@@ -9,6 +9,7 @@ from ..protocol.messages import BadMessage, checked
 from ..stages.camera.settings import CameraSettings
 from ..stages.contacts.settings import ContactSettings
 from ..stages.estimate.kinematic.settings import KinematicSettings
+from ..stages.estimate.moro.settings import MoroSettings
 from ..stages.foot_lock.settings import FootLockSettings
 from ..stages.frames.settings import FrameSettings
 from ..stages.people.settings import PeopleSettings
@@ -23,7 +24,7 @@ class RecoverSettings:
     Attributes:
         estimator: name of the estimator (`stages.estimate.registry`).
         body: path of the body file; None for the open body.
-        frames, shots, people, camera, kinematic, world: the stages up to the motion.
+        frames, shots, people, camera, kinematic, moro, world: the stages up to the motion.
         contacts, foot_lock: clean-up; changing these leaves all earlier stages as they are.
     """
 
@@ -34,6 +35,7 @@ class RecoverSettings:
     people: PeopleSettings = field(default_factory=PeopleSettings)
     camera: CameraSettings = field(default_factory=CameraSettings)
     kinematic: KinematicSettings = field(default_factory=KinematicSettings)
+    moro: MoroSettings = field(default_factory=MoroSettings)
     world: WorldSettings = field(default_factory=WorldSettings)
     contacts: ContactSettings = field(default_factory=ContactSettings)
     foot_lock: FootLockSettings = field(default_factory=FootLockSettings)

@@ -1,6 +1,8 @@
 """MoRo: masked modelling of human motion tokens from partial visual evidence, as one module with all weights."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .backbone import Backbone
@@ -27,7 +29,12 @@ class Moro(nn.Module):
     """The whole network. Parameter names are those of the released state dict.
 
     Connections and trajectory statistics are not weights: set them after loading.
+
+    Attributes:
+        vertex_ids: int64 `[V]`, which of the body's vertices the tokenizer's mesh has.
     """
+
+    vertex_ids: NDArray[np.int64]
 
     def __init__(self, config: MoroConfig) -> None:
         super().__init__()
@@ -56,8 +63,10 @@ class Moro(nn.Module):
         self.trajectory_std = statistics.std.reshape(9).to(device=device, dtype=torch.float32)
 
     def set_connections(self, connections: Connections) -> None:
-        """Attach the neighbour tables of the tokenizer's mesh."""
+        """Attach the neighbour tables of the tokenizer's mesh, and note which of the body's vertices it has."""
         self.vqvae.set_connections(connections)
+        ids = connections.vertex_ids
+        self.vertex_ids = np.arange(connections.points[0]) if ids is None else ids
 
     @torch.no_grad()
     def tie_token_table(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ...protocol.errors import ErrorCode, RecoverError
 from ...records.motion import PoseEvidence
 from .kinematic import settings as kinematic
+from .moro import settings as moro
 
 DEFAULT_ESTIMATOR: Final[str] = "kinematic"
 
@@ -22,14 +23,14 @@ class Estimator:
         settings: the field of `pipeline.settings.RecoverSettings` with its settings.
         version: its VERSION.
         load: imports it; what comes back is called as `estimate(video, track, camera, body, settings, ctx)`.
-        weights: checksum of the files it computes with.
+        weights: called with its settings, checksum of the files it computes with.
     """
 
     name: str
     settings: str
     version: int
     load: Callable[[], Callable[..., PoseEvidence]]
-    weights: Callable[[], str]
+    weights: Callable[[Any], str]
 
 
 def find_estimator(name: str) -> Estimator:
@@ -53,10 +54,22 @@ def _load_kinematic() -> Callable[..., Any]:
     return estimate
 
 
-def _kinematic_weights() -> str:
+def _kinematic_weights(_settings: Any) -> str:
     from .kinematic.prior import PRIOR_FILE
 
     return _checksum(PRIOR_FILE)
+
+
+def _load_moro() -> Callable[..., Any]:
+    from .moro.estimate import estimate
+
+    return estimate
+
+
+def _moro_weights(settings: moro.MoroSettings) -> str:
+    from .moro.weights import weights_checksum
+
+    return weights_checksum(settings)
 
 
 def _checksum(path: Path) -> str:
@@ -72,5 +85,6 @@ def _checksum(path: Path) -> str:
 
 ESTIMATORS: Final[dict[str, Estimator]] = {
     "kinematic": Estimator("kinematic", "kinematic", kinematic.VERSION, _load_kinematic, _kinematic_weights),
+    "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights),
 }
 """In the order in which a person is offered them."""

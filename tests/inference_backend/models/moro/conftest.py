@@ -1,4 +1,4 @@
-"""Networks for MoRo's tests: a small one of our own recipe, and the released size with the fixtures' artificial weights."""
+"""Networks for MoRo's tests: small ones of our own recipe, and the released one with the fixtures' weights."""
 
 import hashlib
 import importlib.util

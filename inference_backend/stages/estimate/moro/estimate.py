@@ -1,0 +1,145 @@
+"""The MoRo estimator: evidence of a track to motion tokens, to meshes, to the body's parameters."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ....body.body import Body
+from ....geometry.clock import cubic, slerp
+from ....models.moro.crop_evidence import CropSource
+from ....models.moro.evidence import EvidenceSource
+from ....models.moro.fit_body import BodyFitting
+from ....models.moro.landmark_evidence import LandmarkSource
+from ....models.moro.network import Moro
+from ....models.moro.recover_clip import recover_clip
+from ....models.moro.trajectory import place
+from ....protocol.errors import ErrorCode, RecoverError
+from ....records.camera import Camera
+from ....records.context import StageContext
+from ....records.motion import PoseEvidence
+from ....records.people import PersonTrack
+from ....records.video import Video
+from ..kinematic.estimate import Observed, observe, reprojection_error
+from .crops import crop_boxes, nearest_frames, person_crops
+from .quality import describe, landmark_places
+from .refine import refine
+from .settings import MoroSettings
+from .weights import SMPLX_VERTICES, load_moro
+
+NAME = "moro"
+_FIT_SHARE = 0.1
+"""Part of the progress bar that fitting the body takes."""
+
+
+def estimate(
+    video: Video, track: PersonTrack, camera: Camera, body: Body, settings: MoroSettings, ctx: StageContext
+) -> PoseEvidence:
+    """Recover one person's motion in the camera's frame.
+
+    Args:
+        video: its time stamps, and its pictures where the weights look at pictures.
+        track: the person's landmarks and boxes.
+        camera: intrinsics.
+        body: the body that the weights were trained for.
+        settings: see `MoroSettings`.
+        ctx: device, and progress after each batch and window.
+
+    Returns:
+        The motion of the track's frames; finite whatever the evidence is.
+
+    Raises:
+        RecoverError: weights, connections or `smplfitter` are missing, or the body is another one.
+    """
+    if settings.steps < 1:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING, "The setting moro.steps must be at least 1.", "Use 5, the default, or 1, 10 or 20."
+        )
+    model, vertex_ids = load_moro(settings, body, ctx.device)
+    observed = observe(video, track, camera)
+    n_frames = len(observed.time_s)
+
+    def progress(frames: int) -> None:
+        ctx.progress((1 - _FIT_SHARE) * frames / n_frames, frames)
+
+    source = _evidence(model, video, track, camera, observed, progress)
+    motion = recover_clip(model, source, settings.steps, progress=progress)
+    fitting = BodyFitting(body.to(ctx.device), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
+    codes, turn, pelvis = (x.to(ctx.device) for x in (motion.codes, motion.rotation, motion.translation))
+
+    def meshes(frames: Tensor) -> Tensor:
+        index = frames.to(codes.device)
+        return place(model.meshes(codes[index]), turn[index], pelvis[index, None])
+
+    with torch.no_grad():
+        fitted = fitting.fit(meshes, n_frames, lambda n: ctx.progress(1 - _FIT_SHARE * (1 - n / n_frames), n))
+    body.to("cpu")
+    betas, rotations, transl = (x.double().cpu() for x in (fitted.betas, fitted.rotations, fitted.transl))
+    betas, rotations, transl, whole = _finite(betas, rotations, transl)
+    rest = body.rest_joints(betas.to(body.v_template))[0].double()
+    placed = transl + rest
+    if settings.refine:
+        rotations, placed = refine(body, observed, rotations, placed, betas, settings)
+    sure = motion.confidence.mean(1).numpy() * whole
+    return _at_source(video, track, camera, body, observed, betas, rotations, placed, sure)
+
+
+def _evidence(
+    model: Moro, video: Video, track: PersonTrack, camera: Camera, observed: Observed, progress: Callable[[int], None]
+) -> EvidenceSource:
+    if model.config.backbone is None:
+        arrays = (observed.rays, observed.visibility, observed.world, observed.seen)
+        return LandmarkSource(*map(torch.from_numpy, arrays))
+    nearest = nearest_frames(video, track, observed.time_s)
+    crops = person_crops(video, track, camera, nearest, model.config.backbone.crop)
+    return CropSource(model, crops, crop_boxes(track, camera, nearest), progress)
+
+
+def _finite(betas: Tensor, rotations: Tensor, transl: Tensor) -> tuple[Tensor, Tensor, Tensor, NDArray[np.bool_]]:
+    """Frames that the fit could not make sense of take the nearest good one; nothing good gives the rest pose."""
+    good = (rotations.isfinite().all(-1).all(-1).all(-1) & transl.isfinite().all(-1)).numpy()
+    index = np.flatnonzero(good)
+    if len(index) == 0:
+        rotations, transl = torch.eye(3, dtype=torch.float64).expand(rotations.shape).clone(), torch.zeros_like(transl)
+        transl[:, 2] = 4.0
+    elif len(index) < len(good):
+        nearest = torch.from_numpy(index[np.abs(index[None] - np.arange(len(good))[:, None]).argmin(1)])
+        rotations, transl = rotations[nearest], transl[nearest]
+    return betas.nan_to_num(), rotations, transl, good
+
+
+def _at_source(
+    video: Video,
+    track: PersonTrack,
+    camera: Camera,
+    body: Body,
+    observed: Observed,
+    betas: Tensor,
+    rotations: Tensor,
+    pelvis: Tensor,
+    sure: NDArray[np.floating],
+) -> PoseEvidence:
+    """Back to the source's time stamps, with what is known about the quality."""
+    time_s = video.time_s[track.frames]
+    quality = describe(observed, landmark_places(body, betas, rotations, pelvis), sure)
+    nearest = np.abs(observed.time_s[None] - time_s[:, None]).argmin(axis=1)
+    turned = slerp(observed.time_s, rotations.numpy(), time_s)
+    pelvis_at = cubic(observed.time_s, pelvis.numpy(), time_s)
+    places = landmark_places(body, betas, torch.from_numpy(turned), torch.from_numpy(pelvis_at))
+    rest = body.rest_joints(betas.to(body.v_template))[0].double().numpy()
+    return PoseEvidence(
+        person_id=track.person_id,
+        shot=track.shot,
+        frames=track.frames,
+        estimator=NAME,
+        valid=quality.valid[nearest],
+        betas=betas.numpy(),
+        global_orient=turned[:, 0],
+        body_pose=turned[:, 1:],
+        transl=pelvis_at - rest,
+        confidence=quality.confidence[nearest].astype(np.float32),
+        depth_sigma=quality.depth_sigma[nearest].astype(np.float32),
+        reproj_err=reprojection_error(places, track, camera),
+    )

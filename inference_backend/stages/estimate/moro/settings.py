@@ -1,0 +1,30 @@
+"""Settings of the MoRo estimator."""
+
+from dataclasses import dataclass
+
+VERSION = 1
+"""Rises with every change that alters results, so that cached results are not taken for current ones."""
+
+
+@dataclass(frozen=True)
+class MoroSettings:
+    """Where the weights are, and how to decode.
+
+    Attributes:
+        weights: a MoRo weights file (`.safetensors`); None for the bundled open weights.
+        connections: the released tokenizer's connection files (a folder, or one `.npz`), for weights that come without
+            their own; None looks for `connections` or `connections.npz` beside the weights.
+        steps: decoding steps (1, 5, 10, 20); more are slower.
+        bf16: multiply in bfloat16 where the device is fast at it (GPUs); results differ by a fraction of a mm.
+        refine: let the kinematic solver turn the result towards the well visible landmarks afterwards.
+        refine_visibility: visibility from which a landmark counts as well visible.
+        refine_iterations: Gauss-Newton steps of that.
+    """
+
+    weights: str | None = None
+    connections: str | None = None
+    steps: int = 5
+    bf16: bool = True
+    refine: bool = False
+    refine_visibility: float = 0.65
+    refine_iterations: int = 4
