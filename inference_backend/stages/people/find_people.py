@@ -9,6 +9,7 @@ from .crowd import Crowd, LandmarkerPool
 from .followed import Sighting
 from .ghosts import is_ghost
 from .landmarker import PictureLandmarker
+from .repair import repair
 from .search import Search
 from .settings import PeopleSettings
 from .tracks import make_track
@@ -38,7 +39,7 @@ def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: Stage
     tracks: list[PersonTrack] = []
     for shot, sightings in seen:
         if not is_ghost(sightings, video.fps, len(shots.frames(shot)), settings.shortest_s):
-            tracks.append(make_track(len(tracks), shot, sightings, scale))
+            tracks.append(make_track(len(tracks), shot, repair(sightings, video.time_s), scale))
     if not tracks:
         raise RecoverError(
             ErrorCode.NO_PERSON,
