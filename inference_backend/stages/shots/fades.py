@@ -74,24 +74,27 @@ def find_fade(window: Sequence[Grey], centre: int, fps: float, structure_kept: f
         fps: frames per second.
         structure_kept: likeness of the structures at the ends of the window; a change of light keeps it.
     """
-    best: Fade | None = None
+    shares = {}
     for half in sorted({max(3, round(seconds * fps)) for seconds in HALF_LENGTHS_S}):
-        if centre - half < 0 or centre + half >= len(window):
-            break
-        share = fading_share(window, centre, half)
-        if share < _SOME_SHARE or (best and share <= best.strength):
-            continue
-        if share >= _FULL_SHARE and structure_kept < 0.5:
-            best = Fade(centre - half, centre + half, share)
-        elif half <= max(3, round(_LONGEST_FIGURE_FADE_S * fps)):
-            dip = _contrast_dip(window, centre, half)
-            best = Fade(*dip, share) if dip else best
-    return best
+        if centre - half >= 0 and centre + half < len(window):
+            shares[half] = fading_share(window, centre, half)
+    if not shares:
+        return None
+    half = max(shares, key=shares.get)
+    if shares[half] >= _FULL_SHARE and structure_kept < 0.5:
+        return Fade(centre - half, centre + half, shares[half])
+    short = {half: share for half, share in shares.items() if half <= max(3, round(_LONGEST_FIGURE_FADE_S * fps))}
+    half = max(short, key=short.get, default=0)
+    if not half or short[half] < _SOME_SHARE:
+        return None
+    dip = _contrast_dip(window, centre, half)
+    return Fade(*dip, short[half]) if dip else None
 
 
 def _contrast_dip(window: Sequence[Grey], centre: int, half: int) -> tuple[int, int] | None:
     """First and last frame around the centre in which what stands before the background is pale, or None."""
-    background = np.median(np.stack(window[:: max(1, len(window) // 31)]), axis=0)
+    window = [grey[::2, ::2] for grey in window]
+    background = np.median(np.stack(window[:: max(1, len(window) // 31)]), axis=0).astype(np.float32)
     reach = 2 * half
     start = max(0, centre - 3 * reach)
     contrast = np.array([_contrast(grey, background) for grey in window[start : centre + 3 * reach + 1]])
@@ -112,7 +115,7 @@ def _contrast_dip(window: Sequence[Grey], centre: int, half: int) -> tuple[int, 
     return (start + first, start + last) if last - first <= reach else None
 
 
-def _contrast(grey: Grey, background: NDArray[np.float64]) -> float:
+def _contrast(grey: Grey, background: NDArray[np.float32]) -> float:
     apart = np.abs(grey - background)
     figure = apart > _FIGURE
     return float(apart[figure].mean()) if figure.any() else 0.0
