@@ -69,7 +69,8 @@ def _shot_matrix(
             return pinhole(focal, size), "people", sentence
     sentence = (
         f"The focal length{{where}} is not known and is taken as {fallback:.0f} pixels "
-        f"({settings.fallback_share:g} image diagonals, a lens of medium width). Distances grow with it; give the true one if you know it."
+        f"({settings.fallback_share:g} image diagonals, a lens of medium width). "
+        "Distances grow with it; give the true one if you know it."
     )
     return pinhole(fallback, size), "fallback", sentence
 

@@ -17,8 +17,9 @@ _SPEED = 0.1
 _ACCELERATION = 30.0
 """Metres per second squared that a body may do; keeps jitter out."""
 _FLOOR_SIGMA_M = 0.03
-_UNSEEN = 0.02
-"""Weight of frames without evidence, against 1."""
+_UNSEEN = 1e-6
+_UNSEEN_SPEED = 0.5
+"""Weight of the place of frames without evidence, against 1, and how far their velocity is trusted (m/s)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def fuse(
 
     `min_x int c (x-o)^T W (x-o) + |x' - u|^2 / sigma_v^2 + (x_y + r_y)^2 / sigma_h^2 + |x''|^2 / sigma_a^2 dt` with
     `W = (I - d d^T) / sigma_lat^2 + d d^T / sigma_dep^2`, d the viewing ray, and u = -r' the velocity that keeps
-    points in contact still (r: their offset from the pelvis). Frames without contact keep the smoothness term only.
+    points in contact still (r: their offset from the pelvis). Frames without contact keep the smoothness term only;
+    frames without evidence keep the velocity that they were filled with, not the place.
 
     Args:
         pelvis: `[N,3]`, observed, world, metres.
@@ -74,6 +76,7 @@ def fuse(
     weight = seconds * np.maximum(confidence, _UNSEEN)
     solver.add(np.ones((count, 1)), precision * weight[:, None, None], pelvis)
     _add_odometry(solver, stance, time_s, settings)
+    _add_gaps(solver, pelvis, confidence, time_s)
     if stance.clearance is not None:
         standing = seconds[:, None] * stance.contact / np.maximum(stance.contact.sum(1, keepdims=True), 1)
         up = np.diag([0.0, 1.0, 0.0])
@@ -99,3 +102,16 @@ def _add_odometry(
     for k in range(both.shape[1]):
         precision = np.eye(3) * (step * share[:, k] / sigma[:, k] ** 2)[:, None, None]
         solver.add(difference, precision, velocity[:, k])
+
+
+def _add_gaps(
+    solver: BandedLeastSquares,
+    pelvis: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    time_s: NDArray[np.float64],
+) -> None:
+    step = np.diff(time_s)
+    unseen = (confidence[1:] <= 0) & (confidence[:-1] <= 0)
+    difference = np.tile([-1.0, 1.0], (len(step), 1)) / step[:, None]
+    precision = np.eye(3) * (step * unseen / _UNSEEN_SPEED**2)[:, None, None]
+    solver.add(difference, precision, np.diff(pelvis, axis=0) / step[:, None])

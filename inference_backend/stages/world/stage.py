@@ -123,7 +123,7 @@ def _place_shot(people: list[_Person], settings: WorldSettings, ctx: StageContex
     if settings.camera_height_m is not None:
         height = settings.camera_height_m
     elif known:
-        height = _weighted_median(*np.array(known).T)
+        height = _lowest_floor(*np.array(known).T)
     else:
         height = max([h for h, _ in heights], default=DEFAULT_HEIGHT_M)
         if people:
@@ -133,9 +133,9 @@ def _place_shot(people: list[_Person], settings: WorldSettings, ctx: StageContex
     motions = []
     for person, contact, (own, _) in zip(people, stances, heights, strict=True):
         pelvis = person.joints[:, 0] @ rotation.T
-        pelvis = _onto_floor(pelvis, own, height, person, ctx)
+        pelvis, on_floor = _onto_floor(pelvis, own, height, person, ctx)
         offset = person.offset @ rotation.T
-        stance = Stance(offset, contact, person.clearance)
+        stance = Stance(offset, contact, person.clearance if on_floor else None)
         sigma = person.motion.depth_sigma.astype(np.float64)
         pelvis = fuse(pelvis + eye, eye, person.confidence, sigma, person.time_s, stance, settings)
         motions.append(_to_world(person, rotation, pelvis))
@@ -209,6 +209,13 @@ def _floor_below(person: _Person, contact: NDArray[np.bool_], up: NDArray[np.flo
     return float(np.median(lowest)), 0.0
 
 
+def _lowest_floor(heights: NDArray[np.float64], seconds: NDArray[np.float64]) -> float:
+    """Camera height over the lowest floor that people stand on for long; floors about as low are one with errors."""
+    lowest = heights[seconds >= 0.2 * seconds.max()].max()
+    near = (heights > lowest - 0.5) | (heights > _SAME_FLOOR[0] * lowest)
+    return _weighted_median(heights[near], seconds[near])
+
+
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     order = np.argsort(values)
     total = np.cumsum(weights[order])
@@ -217,7 +224,7 @@ def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) 
 
 def _onto_floor(
     pelvis: NDArray[np.float64], own: float, height: float, person: _Person, ctx: StageContext
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], bool]:
     """Bring a person's floor, `own` metres below the camera, to the shot's floor, `height` metres below it.
 
     Body size and distance cannot be told apart from one image, so the person is moved along the viewing rays: the
@@ -226,14 +233,17 @@ def _onto_floor(
 
     Args:
         pelvis: `[N,3]`, world axes, camera at 0.
+
+    Returns:
+        the new path, and whether it stands on the shot's floor.
     """
     if own < height - 0.5 and own / height < _SAME_FLOOR[0]:
         ctx.note(f"Person {person.motion.person_id} seems to stand higher than the others and is left there.")
-        return pelvis
+        return pelvis, False
     scale = float(np.clip(height / own, *_SAME_FLOOR)) if min(own, height) > 0.3 else 1.0
     below = pelvis.copy()
     below[:, 1] = -own
-    return pelvis + (scale - 1) * below + np.array([0.0, scale * own - height, 0.0])
+    return pelvis + (scale - 1) * below + np.array([0.0, scale * own - height, 0.0]), True
 
 
 def _camera_to_world(up: NDArray[np.float64]) -> NDArray[np.float64]:

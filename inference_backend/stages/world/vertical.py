@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
-LEVEL_SIGMA = np.deg2rad([15.0, 4.0])
+LEVEL_SIGMA = np.deg2rad([20.0, 4.0])
 """What is known of a camera before anybody is seen: standard deviations of tilt and roll."""
 BODY_SIGMA = np.deg2rad([4.0, 1.5])
 """How far the mean axis of upright bodies may be off: lean towards the camera is badly seen, lean sideways well."""
@@ -85,11 +85,12 @@ def from_bodies(joints: NDArray[np.float64], seconds: NDArray[np.float64]) -> Ve
 def _common_axis(axis: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Robust mean `[3]` of unit axes `[M,3]` within ever narrower cones, and the seconds that agree with it."""
     up, weight = CAMERA_UP, np.zeros(len(axis))
-    for limit in (50, 30, 25, 20, 20):
+    for limit in (60, 40, 25, 20, 20):
         off = np.arccos(np.clip(axis @ up, -1, 1))
-        weight = seconds / np.maximum(off / np.deg2rad(4), 1) * (off < np.deg2rad(limit))
-        if weight.sum() < 0.3:
+        near = seconds * (off < np.deg2rad(limit))
+        if near.sum() < 0.3:
             return up, 0.0
+        weight = near / np.maximum(off / np.deg2rad(4), 1)
         up = weight @ axis
         up = up / np.linalg.norm(up)
     return up, float(weight.sum())

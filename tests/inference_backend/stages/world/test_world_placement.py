@@ -1,0 +1,218 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+
+from inference_backend.protocol.errors import ErrorCode, RecoverError
+from inference_backend.records.context import StageContext
+from inference_backend.records.video import Shots
+from inference_backend.stages.world.settings import WorldSettings
+from inference_backend.stages.world.stage import DEFAULT_HEIGHT_M, place_in_world
+
+EYE = np.array([0.3, 1.6, 6.0])
+
+
+def place(studio, walk, motions, shots=None, ctx=None, **settings):
+    count = len(walk.video)
+    return place_in_world(
+        walk.video,
+        shots or studio.one_shot(count),
+        studio.camera(count),
+        motions,
+        studio.body,
+        WorldSettings(**settings),
+        ctx or StageContext(),
+    )
+
+
+def up_error(world, R):
+    """Degrees between the recovered and the true vertical, in camera axes."""
+    up = world.R_cam_to_world[0].T @ [0, 1, 0]
+    return np.rad2deg(np.arccos(np.clip(up @ R @ [0, 1, 0], -1, 1)))
+
+
+def with_depth_noise(motion, soles, sigma, seed=0):
+    """Slow errors along the viewing ray, as monocular estimates have them."""
+    rng = np.random.default_rng(seed)
+    pelvis = motion.transl + soles.joints[0]
+    noise = gaussian_filter1d(rng.normal(size=len(pelvis) + 400), 20)[200:-200]
+    noise *= sigma / noise.std()
+    ray = pelvis / np.linalg.norm(pelvis, axis=1, keepdims=True)
+    return replace(motion, transl=motion.transl + noise[:, None] * ray)
+
+
+def path_error(found, truth):
+    """Mean distance in metres of two horizontal paths after moving one onto the other."""
+    a, b = (m.transl[:, [0, 2]] - m.transl[:, [0, 2]].mean(0) for m in (found, truth))
+    return np.linalg.norm(a - b, axis=1).mean()
+
+
+@pytest.mark.parametrize(("tilt", "roll"), [(0.0, 0.0), (20.0, 0.0), (20.0, 4.0), (-5.0, -3.0), (45.0, 0.0)])
+@pytest.mark.parametrize("speed", [0.0, 1.0])
+def test_tilt_and_height_of_the_camera(studio, tilt, roll, speed):
+    walk = studio.walk(speed=speed, heading=0.6)
+    world, (motion,) = place(studio, walk, [studio.film(walk, EYE, tilt, roll)])
+    assert up_error(world, studio.rotation(tilt, roll)) < (2.0 if speed else 4.5)
+    assert world.cam_pos_world[0, 1] == pytest.approx(EYE[1], abs=0.12 if speed else 0.5)
+    assert world.floor_found == (True,)
+    assert world.tilt_source[0] in ("feet", "bodies")
+    lowest = walk.soles.of_motion(motion)[..., 1].min((1, 2))
+    assert abs(np.median(lowest)) < 0.02
+
+
+def test_the_frame_is_as_documented(studio):
+    """Right-handed, camera looking towards -z, origin below the first person's first pelvis."""
+    walk = studio.walk(heading=0.6)
+    world, (motion,) = place(studio, walk, [studio.film(walk, EYE, 20.0)], tilt_deg=20.0, fuse_depth=False)
+    R, p = world.R_cam_to_world, world.cam_pos_world
+    assert np.linalg.det(R[0]) == pytest.approx(1)
+    assert R[0] @ [1, 0, 0] == pytest.approx([1, 0, 0])
+    assert (R[0] @ [0, 0, 1])[2] < 0
+    assert (R[0] @ [0, 0, 1])[0] == pytest.approx(0)
+    assert np.ptp(R, axis=0).max() == 0
+    assert np.ptp(p, axis=0).max() == 0
+    pelvis = motion.transl + walk.soles.joints[0]
+    assert pelvis[0, [0, 2]] == pytest.approx([0, 0], abs=1e-9)
+    # The film looked towards -z from EYE, so the true motion comes back, moved to the origin.
+    true = walk.motion.transl - (walk.motion.transl + walk.soles.joints[0])[0] * [1, 0, 1]
+    np.testing.assert_allclose(motion.transl, true, atol=0.01)
+    np.testing.assert_allclose(motion.global_orient, walk.motion.global_orient, atol=1e-9)
+    assert p[0, 1] == pytest.approx(EYE[1], abs=0.01)
+
+
+def test_the_camera_still_sees_the_same(studio):
+    walk = studio.walk(heading=1.0)
+    film = studio.film(walk, EYE, 12.0, 2.0)
+    world, (motion,) = place(studio, walk, [film], fuse_depth=False)
+    J0 = walk.soles.joints[0]
+    seen = (motion.transl + J0 - world.cam_pos_world) @ world.R_cam_to_world[0]
+    np.testing.assert_allclose(seen, film.transl + J0, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_stance_feet_steady_the_path(studio, seed):
+    walk = studio.walk(heading=0.5 + seed)
+    film = with_depth_noise(studio.film(walk, EYE, 10.0), walk.soles, 0.12, seed)
+    _, (raw,) = place(studio, walk, [film], tilt_deg=10.0, fuse_depth=False)
+    _, (fused,) = place(studio, walk, [film], tilt_deg=10.0)
+    assert path_error(raw, walk.motion) > 0.07
+    assert path_error(fused, walk.motion) < 0.6 * path_error(raw, walk.motion)
+
+
+def test_a_true_path_is_kept(studio):
+    walk = studio.walk(heading=0.5)
+    _, (fused,) = place(studio, walk, [studio.film(walk, EYE, 10.0)], tilt_deg=10.0)
+    assert path_error(fused, walk.motion) < 0.02
+
+
+def test_gaps_are_carried_by_feet_and_inertia(studio):
+    """Two seconds without evidence, filled in wrongly by half a metre."""
+    walk = studio.walk(heading=0.5)
+    film = studio.film(walk, EYE, 10.0)
+    valid = np.ones(len(walk.video), bool)
+    valid[60:120] = False
+    wrong = film.transl + np.where(valid, 0.0, 0.5)[:, None] * [1, 0, 0]
+    _, (fused,) = place(studio, walk, [replace(film, transl=wrong, valid=valid)], tilt_deg=10.0)
+    assert path_error(fused, walk.motion) < 0.08
+
+
+def test_what_the_user_gives_wins(studio):
+    walk = studio.walk()
+    film = studio.film(walk, EYE, 10.0)
+    world, _ = place(studio, walk, [film], tilt_deg=15.0, roll_deg=1.0, camera_height_m=2.5)
+    assert up_error(world, studio.rotation(15.0, 1.0)) < 1e-5
+    assert world.cam_pos_world[0, 1] == 2.5
+    assert world.tilt_source == ("user",)
+    assert world.floor_found == (True,)
+
+
+def test_everybody_stands_on_one_floor(studio):
+    """Somebody whose size is wrong is at a wrong distance: the others' floor tells."""
+    walk = studio.walk(heading=0.4)
+    right = studio.film(walk, EYE, 15.0, person_id=1)
+    J0 = walk.soles.joints[0]
+    near = studio.film(walk, EYE, 15.0, person_id=2)
+    near = replace(near, transl=(near.transl + J0) * 0.92 - J0)
+    world, motions = place(studio, walk, [right, right, near], tilt_deg=15.0)
+    assert world.cam_pos_world[0, 1] == pytest.approx(EYE[1], abs=0.03)
+    for motion in motions:
+        lowest = walk.soles.of_motion(motion)[..., 1].min((1, 2))
+        assert abs(np.median(lowest)) < 0.03
+    assert [m.person_id for m in motions] == [1, 1, 2]
+    # The 8 % that the size is wrong by were half a metre before.
+    assert np.linalg.norm(motions[2].transl - motions[0].transl, axis=1).mean() < 0.25
+
+
+def test_somebody_on_a_roof_stays_there(studio):
+    walk = studio.walk(speed=0)
+    down, up = studio.film(walk, EYE, 5.0, person_id=1), studio.film(walk, EYE - [0, 3, 0], 5.0, person_id=2)
+    said = []
+    _, (low, high) = place(studio, walk, [down, up], ctx=StageContext(note=said.append), tilt_deg=5.0)
+    assert np.median(high.transl[:, 1] - low.transl[:, 1]) == pytest.approx(3, abs=0.1)
+    assert any("higher" in sentence for sentence in said)
+
+
+def test_each_shot_has_its_own_camera(studio):
+    walk = studio.walk()
+    half = len(walk.video) // 2
+    first = studio.shorter(studio.film(walk, EYE, 20.0), half)
+    second = studio.film(walk, EYE, 0.0)
+    second = replace(
+        second,
+        shot=1,
+        **{
+            name: value[half:]
+            for name, value in vars(second).items()
+            if isinstance(value, np.ndarray) and name != "betas"
+        },
+    )
+    shots = Shots((np.arange(len(walk.video)) >= half).astype(np.int64), np.zeros(len(walk.video), bool))
+    world, motions = place(studio, walk, [second, first], shots)
+    assert [m.shot for m in motions] == [1, 0]
+    assert len(world.tilt_source) == len(world.floor_found) == 2
+    up = world.R_cam_to_world.transpose(0, 2, 1) @ [0, 1, 0]
+    for frame, tilt in ((0, 20.0), (half, 0.0)):
+        true = studio.rotation(tilt) @ [0, 1, 0]
+        assert np.rad2deg(np.arccos(up[frame] @ true)) < 4
+
+
+def test_nobody_and_nobody_seen(studio):
+    walk = studio.walk()
+    world, motions = place(studio, walk, [])
+    assert motions == []
+    assert world.tilt_source == ("level",)
+    assert world.floor_found == (False,)
+    np.testing.assert_allclose(world.cam_pos_world, [[0, DEFAULT_HEIGHT_M, 0]] * len(walk.video))
+    said = []
+    film = studio.film(walk, EYE, 10.0)
+    world, _ = place(
+        studio, walk, [replace(film, valid=np.zeros(len(film.frames), bool))], ctx=StageContext(note=said.append)
+    )
+    assert world.floor_found == (False,)
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_short_shots(studio, count):
+    walk = studio.walk()
+    film = studio.shorter(studio.film(walk, EYE, 10.0), count)
+    world, (motion,) = place(studio, walk, [film])
+    assert motion.transl.shape == (count, 3)
+    assert np.isfinite(motion.transl).all()
+    assert np.isfinite(world.R_cam_to_world).all()
+
+
+def test_a_camera_that_looks_straight_down(studio):
+    walk = studio.walk()
+    world, (motion,) = place(studio, walk, [studio.film(walk, np.array([0.0, 5.0, 0.0]), 90.0)], tilt_deg=90.0)
+    assert world.R_cam_to_world[0] @ [1, 0, 0] == pytest.approx([1, 0, 0])
+    assert world.R_cam_to_world[0] @ [0, 0, 1] == pytest.approx([0, -1, 0])
+    assert np.isfinite(motion.transl).all()
+
+
+@pytest.mark.parametrize("wrong", [{"tilt_deg": 120}, {"camera_height_m": 0.0}, {"depth_s": float("nan")}])
+def test_world_settings_are_checked(wrong):
+    with pytest.raises(RecoverError) as caught:
+        WorldSettings(**wrong)
+    assert caught.value.code == ErrorCode.BAD_SETTING
