@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from .blazepose import MIRRORED
 from .followed import Sighting
-from .jumps import find_jumps
-from .swaps import exchange_body, find_body_swaps, find_limb_swaps
+from .plausible_path import most_plausible_path
+from .swaps import exchange_body, find_limb_swaps
 
 
 def repair(sightings: Sequence[Sighting], time_s: NDArray[np.float64]) -> list[Sighting]:
@@ -25,21 +25,19 @@ def repair(sightings: Sequence[Sighting], time_s: NDArray[np.float64]) -> list[S
     world = np.stack([sighting.pose.world for sighting in sightings])
     visibility = np.stack([sighting.pose.visibility for sighting in sightings])
 
-    swapped = find_body_swaps(points, times, height)
-    order = np.where(swapped[:, None], MIRRORED, np.arange(points.shape[1]))
-    mirrored_points, mirrored_world = exchange_body(points, world)
-    points = np.where(swapped[:, None, None], mirrored_points, points)
-    world = np.where(swapped[:, None, None], mirrored_world, world)
-    visibility = np.take_along_axis(visibility, order, axis=1)
+    path = most_plausible_path(points, times, height)
+    kept = [sighting for sighting, believed in zip(sightings, path.believed, strict=True) if believed]
+    times, points, world, visibility = (array[path.believed] for array in (times, points, world, visibility))
+    other_way = path.exchanged[path.believed]
+    points[other_way], world[other_way] = exchange_body(points[other_way], world[other_way])
+    visibility[other_way] = visibility[other_way][:, MIRRORED]
 
     order = find_limb_swaps(points, times, height)
     points = np.take_along_axis(points, order[..., None], axis=1)
     world = np.take_along_axis(world, order[..., None], axis=1)
     visibility = np.take_along_axis(visibility, order, axis=1)
 
-    bad = find_jumps(points, times, height)
     return [
         replace(sighting, pose=replace(sighting.pose, keypoints=k, world=w, visibility=v))
-        for sighting, k, w, v, distrusted in zip(sightings, points, world, visibility, bad, strict=True)
-        if not distrusted
+        for sighting, k, w, v in zip(kept, points, world, visibility, strict=True)
     ]
