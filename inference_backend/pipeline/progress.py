@@ -8,14 +8,14 @@ from ..protocol.messages import Progress
 
 STAGE_SHARES: Final[dict[str, float]] = {
     "frames": 1,
-    "shots": 8,
-    "people": 62,
-    "camera": 2,
-    "estimate": 22,
+    "shots": 5,
+    "people": 68,
+    "camera": 0.5,
+    "estimate": 21,
     "world": 1,
-    "contacts": 1,
+    "contacts": 0.5,
     "foot_lock": 2,
-    "result": 1,
+    "result": 2,
 }
 """The stages in their order, and about how much of a job's time each takes (percent, measured on a CPU)."""
 

@@ -100,6 +100,9 @@ def recover(
     prepare_folder(job.out)
     runner = StageRunner(cache, choose_device(job.device), progress, cancelled, note)
     body = _load_body(settings.body)
+    # Here already, so that missing weights are told at once.
+    own_settings = getattr(settings, estimator.settings)
+    weights = estimator.weights(own_settings)
 
     video_out = runner.run(
         "frames",
@@ -135,8 +138,6 @@ def recover(
     )
 
     seen = [video_out.key, people_out.key, camera_out.key, body.sha256]
-    own_settings = getattr(settings, estimator.settings)
-    weights = estimator.weights(own_settings)
     motion_outs: list[Output] = []
     for track, part in zip(tracks, _parts([len(track) for track in tracks]), strict=True):
         motion_outs.append(
