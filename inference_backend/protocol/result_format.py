@@ -74,10 +74,10 @@ class Motion:
         joints_world: `[T,22,3]`.
     """
 
-    global_orient: NDArray[np.float64]
-    body_pose: NDArray[np.float64]
-    transl: NDArray[np.float64]
-    joints_world: NDArray[np.float64]
+    global_orient: NDArray[np.float32]
+    body_pose: NDArray[np.float32]
+    transl: NDArray[np.float32]
+    joints_world: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class PersonResult:
     valid: NDArray[np.bool_]
     motion: Motion
     raw: Motion
-    left_hand_pose: NDArray[np.float64]
-    right_hand_pose: NDArray[np.float64]
-    joints_camera: NDArray[np.float64]
+    left_hand_pose: NDArray[np.float32]
+    right_hand_pose: NDArray[np.float32]
+    joints_camera: NDArray[np.float32]
     contact: NDArray[np.bool_]
     confidence: NDArray[np.float32]
     box: NDArray[np.float32]

@@ -86,9 +86,9 @@ def _person_arrays(person: RecoveredPerson, T: int, world: WorldFrame, body: Bod
     own |= {f"raw_{key}": array for key, array in _motion_arrays(person.raw, known, T, body).items()}
     # x_cam = R^T (x_world - p), row vectors
     in_camera = (own["joints_world"] - world.cam_pos_world[:, None]) @ world.R_cam_to_world
-    own["joints_camera"] = np.where(valid[:, None, None], in_camera, 0.0)
-    own["left_hand_pose"] = np.where(valid[:, None, None], RELAXED_LEFT_HAND, 0.0)
-    own["right_hand_pose"] = np.where(valid[:, None, None], RELAXED_RIGHT_HAND, 0.0)
+    own["joints_camera"] = np.where(valid[:, None, None], in_camera, 0.0).astype(np.float32)
+    for side, hand in (("left", RELAXED_LEFT_HAND), ("right", RELAXED_RIGHT_HAND)):
+        own[f"{side}_hand_pose"] = np.where(valid[:, None, None], hand.astype(np.float32), np.float32(0))
     own["contact"] = _over_clip(person.contacts.contact, known, frames, T)
     own["confidence"] = _over_clip(cleaned.confidence, known, frames, T)
     rows = np.isin(person.track.frames, frames[known])
@@ -111,7 +111,7 @@ def _motion_arrays(motion: WorldMotion, known: NDArray[np.bool_], T: int, body: 
 
 
 def _over_clip(values: NDArray, known: NDArray[np.bool_], frames: NDArray[np.int64], T: int) -> NDArray:
-    """Values `[N,...]` of a track's frames as `[T,...]`, zeros elsewhere and where not known."""
-    out = np.zeros((T, *values.shape[1:]), values.dtype)
+    """Values `[N,...]` of a track's frames as `[T,...]`, zeros elsewhere and where not known; numbers as float32."""
+    out = np.zeros((T, *values.shape[1:]), bool if values.dtype == bool else np.float32)
     out[frames[known]] = values[known]
     return out

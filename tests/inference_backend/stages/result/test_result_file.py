@@ -111,10 +111,10 @@ def test_what_the_stages_made_is_read_back(folder, body, clip):
     for array in (person.motion.transl, person.motion.body_pose, person.joints_camera, person.box, person.contact):
         assert not array[absent].any()
     keep = source.cleaned.valid
-    np.testing.assert_allclose(person.motion.transl[rows], source.cleaned.transl[keep])
-    np.testing.assert_allclose(person.raw.transl[rows], source.raw.transl[keep])
+    np.testing.assert_allclose(person.motion.transl[rows], source.cleaned.transl[keep], atol=1e-6)
+    np.testing.assert_allclose(person.raw.transl[rows], source.raw.transl[keep], atol=1e-6)
     back = Rotation.from_rotvec(person.motion.body_pose[rows].reshape(-1, 3)).as_matrix().reshape(-1, 21, 3, 3)
-    np.testing.assert_allclose(back, source.cleaned.body_pose[keep], atol=1e-9)
+    np.testing.assert_allclose(back, source.cleaned.body_pose[keep], atol=1e-6)
     np.testing.assert_array_equal(person.box[rows], source.track.box[keep])
     assert person.contact[rows].tolist() == [[True, False, True, True]] * len(rows)
 
@@ -135,7 +135,7 @@ def test_the_arrays_pose_the_body_to_the_joints_that_are_stated(folder, body, cl
             height = person.motion.joints_world - motion_.joints_world
             np.testing.assert_allclose(height[person.valid], np.broadcast_to([0, shift, 0], (6, 22, 3)), atol=1e-6)
         back = np.einsum("tij,tkj->tki", world.R_cam_to_world, person.joints_camera) + world.cam_pos_world[:, None]
-        np.testing.assert_allclose(back[person.valid], person.motion.joints_world[person.valid], atol=1e-9)
+        np.testing.assert_allclose(back[person.valid], person.motion.joints_world[person.valid], atol=1e-5)
 
 
 def rewritten(folder, tmp_path, change):
