@@ -1,6 +1,8 @@
 """A strip of the Video Sequencer -> what to recover, and which file frame it shows when."""
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import bpy
@@ -145,6 +147,13 @@ def _images(strip: bpy.types.Strip) -> tuple[Path, ...]:
     for image in images:
         if not image.is_file():
             raise _gone(strip, image)
+    numbers = [re.findall(r"\d+", image.stem)[-1:] for image in images]
+    if any(int(b[0]) - int(a[0]) != 1 for a, b in pairwise(numbers) if a and b) or not all(numbers):
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"The images of the strip {strip.name!r} are not numbered one after the other.",
+            "Rename them so that each number is one more than the last, or render the strip to a video and use that.",
+        )
     return images
 
 

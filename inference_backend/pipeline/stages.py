@@ -31,7 +31,7 @@ class Stages:
         """See `stages.frames.probe.probe`."""
         from ..stages.frames.probe import probe
 
-        return probe(path, settings.start_s, settings.end_s, image_fps=settings.image_fps)
+        return probe(path, settings.start_s, settings.end_s, image_fps=settings.image_fps, stream=settings.stream)
 
     def find_shots(self, video: Video, settings: ShotSettings, ctx: StageContext) -> Shots:
         """See `stages.shots.find_shots`."""

@@ -22,6 +22,7 @@ class Video:
         variable_rate: the time stamps are not evenly spaced.
         images: for an image sequence, its T files in order; otherwise empty.
         focal_px: focal length in pixels that the file's metadata states, or 0.
+        stream: which of a file's picture tracks this is.
         notes: sentences about the file that the person should read (it is cut off, say).
     """
 
@@ -33,6 +34,7 @@ class Video:
     variable_rate: bool = False
     images: tuple[Path, ...] = ()
     focal_px: float = 0.0
+    stream: int = 0
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:

@@ -12,7 +12,9 @@ from .image_sequence import find_images, probe_images
 from .video_file import probe_video
 
 
-def probe(path: Path, start_s: float | None = None, end_s: float | None = None, *, image_fps: float = 30.0) -> Video:
+def probe(
+    path: Path, start_s: float | None = None, end_s: float | None = None, *, image_fps: float = 30.0, stream: int = 0
+) -> Video:
     """The clip in a video file or image sequence, cut to a range.
 
     Args:
@@ -21,6 +23,7 @@ def probe(path: Path, start_s: float | None = None, end_s: float | None = None, 
         start_s: first instant, in seconds from the file's first frame; None for the beginning.
         end_s: first instant after the range, in seconds; None for the end.
         image_fps: frames per second that an image sequence is meant to have.
+        stream: which picture track of a video file, counted from 0.
 
     Returns:
         The clip: frames whose presentation time t satisfies `start_s <= t < end_s`.
@@ -32,7 +35,7 @@ def probe(path: Path, start_s: float | None = None, end_s: float | None = None, 
     _check_settings(start_s, end_s, image_fps)
     path = Path(path)
     images = find_images(path)
-    whole = probe_images(images, image_fps) if images else probe_video(path)
+    whole = probe_images(images, image_fps) if images else probe_video(path, stream)
     return _cut(whole, start_s, end_s)
 
 

@@ -37,7 +37,7 @@ def read_frames(
 
 
 def _read_video(video: Video, wanted: Sequence[int], max_side: int | None) -> Iterator[tuple[int, Picture]]:
-    with open_video(video.path) as file:
+    with open_video(video.path, video.stream) as file:
         time_base = float(file.stream.time_base)
         first = file.first_stamp()
         clip_frame = {first + round(video.time_s[frame] / time_base): frame for frame in wanted}

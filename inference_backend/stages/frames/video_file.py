@@ -125,11 +125,15 @@ class VideoFile:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[VideoFile]:
+def open_video(path: Path, stream: int = 0) -> Iterator[VideoFile]:
     """Opens a video file for as long as the `with` block lasts.
 
+    Args:
+        path: the file.
+        stream: which of its picture tracks, counted from 0.
+
     Raises:
-        RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or has no picture track.
+        RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or has no such picture track.
     """
     require_content(path)
     try:
@@ -145,21 +149,23 @@ def open_video(path: Path) -> Iterator[VideoFile]:
         streams = [stream for stream in container.streams.video if not stream.disposition & covers]
         if not streams:
             raise bad_input(path, "has no picture track", "Choose a file with video; this one may be sound only.")
-        yield VideoFile(path, container, streams[0])
+        if stream >= len(streams):
+            count = f"{len(streams)} picture track{'s' if len(streams) > 1 else ''}"
+            raise bad_input(path, f"has {count}, and track {stream} was asked for", "Choose a track from 0 upward.")
+        yield VideoFile(path, container, streams[stream])
 
 
-def probe_video(path: Path) -> Video:
-    """The whole clip in a video file.
+def probe_video(path: Path, stream: int = 0) -> Video:
+    """The whole clip in a picture track of a video file.
 
     Raises:
         RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or nothing of it can be decoded.
     """
-    with open_video(path) as file:
+    with open_video(path, stream) as file:
         stamps = file.stamps()
-        time_base, stream = file.stream.time_base, file.stream
-        time_s = (stamps - stamps[0]) * float(time_base)
-        stated, promised = stream.average_rate, stream.frames
-    with open_video(path) as file:
+        time_s = (stamps - stamps[0]) * float(file.stream.time_base)
+        stated, promised = file.stream.average_rate, file.stream.frames
+    with open_video(path, stream) as file:
         first = file.first_frame()
         size_wh = file.size(first)
         tags = {**first.metadata, **file.container.metadata, **file.stream.metadata}
@@ -172,6 +178,7 @@ def probe_video(path: Path) -> Video:
         frame_index=np.arange(len(stamps)),
         variable_rate=is_variable(time_s),
         focal_px=focal_from_metadata(tags, size_wh),
+        stream=stream,
         notes=(cut_off,) if promised > len(stamps) + 1 else (),
     )
 
