@@ -7,6 +7,7 @@ its weight is the product of the features' values.
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +26,18 @@ RACES = ("african", "asian", "caucasian")
 CUPS = ("mincup", "averagecup", "maxcup")
 FIRMNESSES = ("minfirmness", "averagefirmness", "maxfirmness")
 
-# Builds that the macro targets lack: limbs and trunk of one's own length. Pairs of targets (less, more).
-LOCAL_CHANGES = (
-    "arms/measure-upperarm-length",
-    "arms/measure-lowerarm-length",
-    "legs/measure-upperleg-height",
-    "legs/measure-lowerleg-height",
-    "torso/measure-shoulder-dist",
-    "torso/measure-hips-circ",
-    "torso/measure-waist-circ",
-    "neck/measure-neck-height",
-)
-LOCAL_SPREAD = 0.35  # standard deviation of a local change; 1 is the whole target
+# Builds that the macro targets lack: limbs and trunk of one's own length and girth. For each pair of targets (less,
+# more) the standard deviation of the change; 1 is the whole target. Lengths vary by some 3 per cent of themselves.
+LOCAL_CHANGES: Final = {
+    "arms/measure-upperarm-length": 0.13,
+    "arms/measure-lowerarm-length": 0.13,
+    "legs/measure-upperleg-height": 0.16,
+    "legs/measure-lowerleg-height": 0.16,
+    "neck/measure-neck-height": 0.16,
+    "torso/measure-shoulder-dist": 0.2,
+    "torso/measure-hips-circ": 0.35,
+    "torso/measure-waist-circ": 0.35,
+}
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,14 @@ def draw_people(targets: Targets, count: int = COUNT, seed: int = SEED) -> NDArr
         "young": 1 - old,
         "old": old,
         **_three(normal(0.5, 0.2), MUSCLES),
-        **_three(normal(0.5, 0.2), WEIGHTS),
-        **_two(normal(0.54, 0.055), HEIGHTS),
+        **_three(normal(0.5, 0.23), WEIGHTS),
+        **_two(normal(0.55, 0.072), HEIGHTS),
         **_two(normal(0.6, 0.25), PROPORTIONS),
         **dict(zip(RACES, race.T, strict=True)),
         **_three(normal(0.5, 0.2), CUPS),
         **_three(normal(0.5, 0.2), FIRMNESSES),
     }
-    for name in LOCAL_CHANGES:
-        change = rng.normal(0, LOCAL_SPREAD, count)
+    for name, spread in LOCAL_CHANGES.items():
+        change = rng.normal(0, spread, count)
         value[f"{name}-decr"], value[f"{name}-incr"] = np.clip(-change, 0, 1), np.clip(change, 0, 1)
     return np.stack([np.prod([value[name] for name in features], axis=0) for features in targets.features], axis=1)

@@ -6,10 +6,10 @@ from scipy.sparse import csr_array, eye_array
 
 from .sources import BaseMesh
 
-ROUNDS = 40
+ROUNDS = 15
 _NIPPLES = (*range(1746, 1794), *range(8418, 8466))  # rings round the two tips in MakeHuman's base mesh
 _CROTCH = (4376, 4347)  # back and front on the middle line
-_CROTCH_RADIUS = 0.03  # metres from the line between them
+_CROTCH_RADIUS = 0.045  # metres from the line between them
 
 
 def plain_skin(mesh: BaseMesh, keep: NDArray[np.int64], quads: NDArray[np.int64]) -> csr_array:

@@ -15,8 +15,6 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGES = ROOT / "docs" / "images"
-COLUMNS = 10
-
 # Rotations about x, y, z in degrees, applied in that order, for each joint that turns.
 POSES: dict[str, dict[str, tuple[float, float, float]]] = {
     "zero pose": {},
@@ -83,7 +81,7 @@ POSES: dict[str, dict[str, tuple[float, float, float]]] = {
         "left_shoulder": (0, 0, -70),
         "right_shoulder": (0, 0, 70),
     },
-    "sitting, legs crossed": {
+    "sitting": {
         "left_hip": (-90, 25, 15),
         "right_hip": (-90, -25, -15),
         "left_knee": (125, 0, 60),
@@ -167,8 +165,8 @@ def draw(source: Path, image: Path, yaw: float) -> None:
         bodies, faces = file["vertices"], file["faces"]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
-    rows = -(-len(bodies) // COLUMNS)
-    width, height = (1.9, 2.35) if yaw else (1.15, 2.35)
+    columns, width, height = (5, 1.9, 2.4) if yaw else (10, 1.15, 2.3)
+    rows = -(-len(bodies) // columns)
     skin = bpy.data.materials.new("skin")
     skin.use_nodes = True
     shader = skin.node_tree.nodes["Principled BSDF"]
@@ -177,7 +175,7 @@ def draw(source: Path, image: Path, yaw: float) -> None:
     turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     for number, vertices in enumerate(bodies):
         x, y, z = (vertices @ turn.T).T
-        row, column = divmod(number, COLUMNS)
+        row, column = divmod(number, columns)
         placed = np.stack([x + column * width, -z, y - row * height], axis=1)
         mesh = bpy.data.meshes.new("body")
         mesh.from_pydata(placed.tolist(), [], faces.tolist())
@@ -196,19 +194,29 @@ def draw(source: Path, image: Path, yaw: float) -> None:
     scene.world = world
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     camera.data.type = "ORTHO"
-    camera.data.ortho_scale = COLUMNS * width
-    camera.location = ((COLUMNS - 1) * width / 2, -20, height * (1 - rows / 2) - 0.15)
+    camera.data.sensor_fit = "HORIZONTAL"
+    camera.data.ortho_scale = columns * width
+    camera.location = ((columns - 1) * width / 2, -20, height * (1 - rows / 2) - 0.1)
     camera.rotation_euler = (np.pi / 2, 0, 0)
     scene.collection.objects.link(camera)
     scene.camera = camera
     scene.render.engine = "CYCLES"
     scene.cycles.samples = 16
-    scene.cycles.use_denoising = False
-    scene.render.resolution_x = 1800
-    scene.render.resolution_y = round(1800 * rows * height / (COLUMNS * width))
+    scene.cycles.use_denoising = True
+    scene.render.resolution_x = 1200
+    scene.render.resolution_y = round(1200 * rows * height / (columns * width))
     scene.render.image_settings.color_mode = "RGB"
     scene.render.filepath = str(image)
     bpy.ops.render.render(write_still=True)
+
+
+def pack(image: Path) -> None:
+    """Reduce a sheet to 24 greys, so that it stays small in the repository."""
+    from PIL import Image
+
+    with Image.open(image) as sheet:
+        packed = sheet.convert("L").quantize(24, dither=Image.Dither.NONE)
+    packed.save(image, optimize=True)
 
 
 def main() -> None:
@@ -226,6 +234,7 @@ def main() -> None:
         for sheet, yaw in (("poses", 30), ("shapes", 0)):
             source, image = Path(folder) / f"{sheet}.npz", options.out / f"body_{sheet}.png"
             subprocess.run([options.blender, __file__, "--draw", source, image, str(yaw)], check=True)
+            pack(image)
 
 
 if __name__ == "__main__":
