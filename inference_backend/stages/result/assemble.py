@@ -18,6 +18,7 @@ from ...records.video import Shots, Video
 from .rotations import continuous_rotvec
 
 _FLOOR_Y = 0.0
+_FRAMES_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,10 @@ def _motion_arrays(motion: WorldMotion, known: NDArray[np.bool_], T: int, body: 
     with torch.no_grad():
         betas = torch.as_tensor(motion.betas, dtype=body.v_template.dtype, device=body.v_template.device)
         rest = body.rest_joints(betas)[:22].cpu().numpy()
-    joints, _ = pose_joints(rest, motion.global_orient, motion.body_pose, motion.transl)
+    joints = np.zeros((len(frames), 22, 3), np.float32)
+    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+        part = slice(start, start + _FRAMES_AT_ONCE)
+        joints[part] = pose_joints(rest, motion.global_orient[part], motion.body_pose[part], motion.transl[part])[0]
     return {
         "global_orient": _over_clip(continuous_rotvec(motion.global_orient, known), known, frames, T),
         "body_pose": _over_clip(continuous_rotvec(motion.body_pose, known), known, frames, T),
