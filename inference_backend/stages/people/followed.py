@@ -96,7 +96,7 @@ class Followed:
         Returns:
             Why the person could not be followed from there, or None.
         """
-        self._view = view_of(found.box, self.size_wh)
+        self._view = view_of(found.box, found.height, self.size_wh)
         self.landmarker.forget()
         pose = self.landmarker.follow(picture, self._view, time_s, _around(found.box, _KEEP_MARGIN), others)
         fault = judge(pose, found, found.centre, 0.0)
@@ -109,8 +109,8 @@ class Followed:
         shift = self.expected_shift(time_s)
         expected_box = self.last.box + np.tile(shift, 2)
         keep = _around(expected_box, _KEEP_MARGIN + self.elapsed(time_s)) if self.lost else None
-        if not self._view.suits(expected_box, self.size_wh):
-            fresh = view_of(expected_box, self.size_wh)
+        if not self._view.suits(expected_box, self.last.height, self.size_wh):
+            fresh = view_of(expected_box, self.last.height, self.size_wh)
             if fresh != self._view:
                 self._view, keep = fresh, _around(expected_box, _KEEP_MARGIN)
                 self.landmarker.forget()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 VIEW_SIDE: Final = 640
 """Longer side of what the landmarker gets, in pixels. Its own networks see 224 and 256 pixels of it."""
-_PERSON_SHARE: Final = 2.5  # a view is this many times as wide as the person's box is long
+_PERSON_SHARE: Final = 2.5  # a view is this many times as wide as the person is long
+_EDGE_SHARE: Final = 0.3  # of the person: closer to the view's edge the view has to move
 _SMALLEST_SHARE: Final = 0.22  # a person smaller than this share of the view deserves a closer one
 
 
@@ -69,10 +70,15 @@ class View:
         """Points `[..., 2]` in 0..1 of the view as pixels of the picture."""
         return points * np.float32((self.width, self.height)) + np.float32((self.x, self.y))
 
-    def suits(self, box: NDArray[np.float32], size_wh: tuple[int, int]) -> bool:
-        """Whether a person with this box can be followed in this view, neither at its edge nor tiny in it."""
-        length = float(max(box[2] - box[0], box[3] - box[1]))
-        margin = 0.35 * length
+    def suits(self, box: NDArray[np.float32], length: float, size_wh: tuple[int, int]) -> bool:
+        """Whether a person can be followed in this view, neither at its edge nor tiny in it.
+
+        Args:
+            box: the person's x0 y0 x1 y1 in pixels.
+            length: how long they are when stretched out, in pixels; their box is short while they crouch or are hidden.
+            size_wh: width and height of the picture.
+        """
+        margin = _EDGE_SHARE * length
         inside = (
             (self.x <= 0 or box[0] - margin >= self.x)
             and (self.y <= 0 or box[1] - margin >= self.y)
@@ -87,16 +93,16 @@ def whole_view(size_wh: tuple[int, int]) -> View:
     return View(0, 0, *size_wh)
 
 
-def view_of(box: NDArray[np.float32], size_wh: tuple[int, int]) -> View:
+def view_of(box: NDArray[np.float32], length: float, size_wh: tuple[int, int]) -> View:
     """A view with room for a person to move in.
 
     Args:
         box: the person's x0 y0 x1 y1 in pixels.
+        length: how long they are when stretched out, in pixels.
         size_wh: width and height of the picture.
     """
     width, height = size_wh
-    length = float(max(box[2] - box[0], box[3] - box[1], 16.0))
-    side = _PERSON_SHARE * length
+    side = _PERSON_SHARE * max(length, float(box[2] - box[0]), float(box[3] - box[1]), 16.0)
     if side > 0.8 * max(width, height):
         return whole_view(size_wh)
     w, h = (min(round(side), limit) for limit in (width, height))
