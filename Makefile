@@ -10,7 +10,7 @@ LOCKS := inference_backend/environment
 PIP := -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: demo test test-backend test-addon test-matrix models lint format bench lock clean
+.PHONY: demo test test-backend test-addon test-matrix test-gui models extension lint format bench lock clean
 
 demo: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	$(BPY45)/bin/python tests/demo/demo.py
@@ -43,6 +43,14 @@ format: $(BACKEND)/.ready
 
 bench: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	$(BACKEND)/bin/python -m tests.benchmarks
+
+# The zip that an animator installs, with the pose model inside.
+extension: $(BPY45)/.ready $(MODEL)
+	$(BPY45)/bin/python tests/extension/build.py dist
+
+# A real window: RECOVER_MOTION_GUI=/path/to/blender, or Debian's Blender in a folder of its own (root, debootstrap).
+test-gui: extension $(BACKEND)/.ready
+	bash tests/gui/run.sh
 
 lock:
 	$(PYTHON) $(LOCKS)/lock.py

@@ -1,0 +1,142 @@
+"""Runs inside Blender: sets the scene for a person's work with mouse and keys, and tells the outside what it sees.
+
+Everything that a person would click is clicked from outside (`test_gui.py`); this script only prepares the window,
+obeys requests for another layout, and writes what it observes to a file.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import bpy
+
+ARGUMENTS = json.loads(sys.argv[sys.argv.index("--") + 1])
+FOLDER = Path(ARGUMENTS["folder"])
+MAGENTA = (1.0, 0.0, 1.0, 1.0)
+
+
+def package():
+    addons = [addon.module for addon in bpy.context.preferences.addons]
+    return sys.modules[next(name for name in addons if name.endswith("recover_motion"))]
+
+
+def submodule(path):
+    return sys.modules[f"{package().__name__}.{path}"]
+
+
+def install():
+    bpy.ops.extensions.package_install_files(
+        filepath=ARGUMENTS["extension"], repo="user_default", enable_on_install=True, overwrite=True
+    )
+    locations = submodule("addon.setup.locations")
+    locations.preferences().python = ARGUMENTS["python"]
+    locations.preferences().data_folder = str(FOLDER / "data")
+
+
+def set_scene():
+    scene = bpy.context.scene
+    for obj in list(scene.objects):
+        bpy.data.objects.remove(obj)
+    scene.render.fps = 30
+    scene.render.resolution_x, scene.render.resolution_y = 1280, 720
+    editor = scene.sequence_editor_create()
+    strips = getattr(editor, "strips", None) or editor.sequences
+    strip = strips.new_movie("walk", ARGUMENTS["video"], 1, 1)
+    scene.frame_end = strip.frame_final_end - 1
+    editor.active_strip = strip
+    strip.select = True
+
+
+def show(kind):
+    """One editor with its sidebar, beside an outliner that tells what is in the file."""
+    area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda a: a.width * a.height)
+    area.type = kind
+    if kind == "SEQUENCE_EDITOR":
+        area.spaces[0].view_type = "SEQUENCER_PREVIEW"
+    else:
+        area.spaces[0].shading.type = "SOLID"
+        area.spaces[0].region_3d.view_perspective = "CAMERA"
+    area.spaces[0].show_region_ui = True
+    for region in area.regions:
+        if region.type == "UI":
+            with contextlib.suppress(AttributeError):  # read-only in older versions
+                region.active_panel_category = "Motion"
+
+
+def paint_buttons(on):
+    """Operators' buttons in magenta, so that they can be found in a screenshot."""
+    theme = bpy.context.preferences.themes[0].user_interface.wcol_tool
+    if on:
+        paint_buttons.before = tuple(theme.inner), theme.show_shaded
+        theme.inner, theme.show_shaded = MAGENTA, False
+    else:
+        theme.inner, theme.show_shaded = paint_buttons.before
+
+
+def obey(request):
+    kind, value = request["kind"], request["value"]
+    if kind == "show":
+        show(value)
+    elif kind == "paint":
+        paint_buttons(value)
+    elif kind == "frame":
+        bpy.context.scene.frame_set(value)
+    elif kind == "select":
+        armature = next(o for o in bpy.data.objects if o.type == "ARMATURE")
+        bpy.context.view_layer.objects.active = armature
+        armature.select_set(True)
+    elif kind == "quit":
+        bpy.ops.wm.quit_blender()
+
+
+def observe():
+    queue = submodule("addon.recover.session").queue
+    jobs = [
+        {
+            "label": job.label,
+            "state": str(job.state),
+            "stage": job.stage,
+            "overall": job.overall,
+            "error": str(job.error or ""),
+        }
+        for job in queue.jobs
+    ]
+    armatures = [o for o in bpy.data.objects if o.type == "ARMATURE"]
+    contact = None
+    if armatures:
+        contact = armatures[0].get("contact_left_heel")
+    client = queue._client
+    return {
+        "jobs": jobs,
+        "armatures": [o.name for o in armatures],
+        "actions": [a.name for a in bpy.data.actions],
+        "contact_left_heel": contact,
+        "backend_pid": client.pid if client else None,
+        "version": bpy.app.version_string,
+    }
+
+
+def tick():
+    request_file = FOLDER / "request.json"
+    if request_file.exists():
+        request = json.loads(request_file.read_text())
+        request_file.unlink()
+        obey(request)
+    (FOLDER / "state.tmp").write_text(json.dumps(observe() | {"time": time.time()}))
+    (FOLDER / "state.tmp").replace(FOLDER / "state.json")
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            area.tag_redraw()
+    return 0.25
+
+
+def begin():
+    install()
+    set_scene()
+    show("SEQUENCE_EDITOR")
+    bpy.app.timers.register(tick, first_interval=0.5, persistent=True)
+
+
+bpy.app.timers.register(begin, first_interval=1.0)

@@ -1,0 +1,101 @@
+"""A screen of our own with a Blender in it: look at it, click on it, press keys."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+SIZE = (1600, 900)
+DISPLAY = ":97"
+
+
+class Screen:
+    """Xvfb and Blender, in a Debian folder (`chroot`) or on this machine."""
+
+    def __init__(self, folder, chroot=None):
+        self.folder = Path(folder)
+        self._inside = ["chroot", str(chroot)] if chroot else []
+        self._children = []
+        self._environment = os.environ | {"DISPLAY": DISPLAY, "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": str(self.folder)}
+        self._start(["Xvfb", DISPLAY, "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24"])
+        time.sleep(2)
+
+    def _start(self, argv):
+        log = (self.folder / f"{Path(argv[0]).name}.log").open("wb")
+        child = subprocess.Popen(
+            [*self._inside, *argv], env=self._environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        self._children.append(child)
+        return child
+
+    def start_blender(self, blender, script, **arguments):
+        options = ["--factory-startup", "--offline-mode", "--window-geometry", "0", "0", *map(str, SIZE)]
+        argv = [blender, *options, "--python", str(script), "--", json.dumps(arguments)]
+        self.blender = self._start(argv)
+
+    def close(self):
+        for child in reversed(self._children):
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+    def run(self, *argv):
+        subprocess.run([*self._inside, *argv], env=self._environment, check=True, capture_output=True)
+
+    def shot(self, name):
+        """A screenshot, kept under `name`, as BGR."""
+        path = self.folder / f"{name}.png"
+        self.run("import", "-window", "root", str(path))
+        return cv2.imread(str(path))
+
+    def click(self, x, y):
+        self.run("xdotool", "mousemove", str(x), str(y))
+        time.sleep(0.3)
+        self.run("xdotool", "click", "1")
+        time.sleep(0.3)
+
+    def key(self, name):
+        self.run("xdotool", "key", name)
+
+    def ask(self, kind, value=None):
+        request = self.folder / "request.json"
+        request.with_suffix(".tmp").write_text(json.dumps({"kind": kind, "value": value}))
+        request.with_suffix(".tmp").replace(request)
+        wait_for(lambda: not request.exists(), 60)
+        time.sleep(1.0)
+
+    def state(self):
+        return json.loads((self.folder / "state.json").read_text())
+
+    def buttons(self):
+        """Rectangles (x, y, width, height) of all operators' buttons in view, from the top."""
+        self.ask("paint", True)
+        picture = self.shot("buttons").astype(int)
+        self.ask("paint", False)
+        magenta = (picture[..., 0] > 200) & (picture[..., 1] < 90) & (picture[..., 2] > 200)
+        mask = cv2.morphologyEx(magenta.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 15), np.uint8))
+        _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+        found = [tuple(row[:4]) for row in stats[1:].tolist() if row[2] > 60 and row[3] > 12]
+        return sorted(found, key=lambda r: (r[1], r[0]))
+
+    def press(self, rectangle):
+        x, y, width, height = rectangle
+        self.click(x + width // 2, y + height // 2)
+
+
+def wait_for(condition, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.2)
+    raise TimeoutError("the window did not get there in time")

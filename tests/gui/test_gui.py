@@ -1,0 +1,91 @@
+"""A person's work in a real Blender window, with mouse and keys. Run by `make test-gui`; see docs/addon.md."""
+
+import os
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(
+    "RECOVER_MOTION_GUI" not in os.environ, reason="needs a Blender with a window: run `make test-gui`"
+)
+
+
+@pytest.fixture(scope="module")
+def screen():
+    from screen import Screen, wait_for
+
+    folder = ROOT / "build" / "gui" / time.strftime("%H%M%S")
+    folder.mkdir(parents=True)
+    screen = Screen(folder, os.environ.get("RECOVER_MOTION_CHROOT"))
+    screen.start_blender(
+        os.environ["RECOVER_MOTION_GUI"],
+        ROOT / "tests" / "gui" / "drive.py",
+        folder=str(folder),
+        extension=str(next((ROOT / "dist").glob("recover_motion-*.zip"))),
+        python=str(ROOT / ".venv-backend" / "bin" / "python"),
+        video=str(ROOT / "tests" / "sample" / "sample.mp4"),
+    )
+    try:
+        wait_for(lambda: (folder / "state.json").exists(), 120)
+        time.sleep(2)
+        yield screen
+    finally:
+        screen.close()
+
+
+def job(screen):
+    return screen.state()["jobs"][-1]
+
+
+def test_strip_click_cancel_run_again_edit_contact_and_clean(screen):
+    from screen import wait_for
+
+    screen.shot("1 before")
+    recover = max(screen.buttons(), key=lambda r: r[3])
+    screen.press(recover)
+    wait_for(lambda: job(screen)["stage"] == "people", 180)
+    screen.shot("2 running")
+    cancel = next(r for r in screen.buttons() if r[1] > recover[1])
+    screen.press(cancel)
+    wait_for(lambda: job(screen)["state"] == "cancelled", 30)
+    screen.shot("3 cancelled")
+
+    screen.press(recover)
+    wait_for(lambda: len(screen.state()["jobs"]) == 2, 10)
+    wait_for(lambda: job(screen)["state"] == "done", 600)
+    assert len(screen.state()["armatures"]) == 1
+    screen.shot("4 done in the sequencer")
+
+    screen.ask("show", "VIEW_3D")
+    screen.ask("frame", 60)
+    screen.ask("select")
+    screen.shot("5 result in the 3D view")
+    clean_panel = [r for r in screen.buttons() if r[1] > 0]
+    left_contact = next(a for a, b in pairwise(clean_panel) if abs(a[1] - b[1]) < 4)
+    before = screen.state()["actions"]
+    screen.press(left_contact)
+    time.sleep(1.5)
+    screen.shot("6 contact dialog")
+    screen.key("Return")
+    wait_for(lambda: screen.state()["contact_left_heel"] == 1, 20)
+    clean = next(r for r in clean_panel if r[1] > left_contact[1] + 10)
+    screen.press(clean)
+    wait_for(lambda: len(screen.state()["jobs"]) == 3 and job(screen)["state"] == "done", 120)
+    screen.shot("7 cleaned again")
+    assert screen.state()["actions"] == before
+
+
+def test_the_backend_is_gone_within_five_seconds_of_blender(screen):
+    from screen import wait_for
+
+    screen.ask("show", "SEQUENCE_EDITOR")
+    screen.press(max(screen.buttons(), key=lambda r: r[3]))
+    wait_for(lambda: screen.state()["backend_pid"] is not None, 60)
+    pid = screen.state()["backend_pid"]
+    assert Path(f"/proc/{pid}").exists()
+    screen.blender.kill()
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), 5)
