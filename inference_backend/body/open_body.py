@@ -4,5 +4,5 @@ from pathlib import Path
 from typing import Final
 
 OPEN_BODY: Final = Path(__file__).with_name("SMPLX_OPEN.npz")
-OPEN_BODY_SHA256: Final = "729785f3d7a37bf4164881ca2dc052e40d0a5fe16e4a47372c307b8b30bda16d"
+OPEN_BODY_SHA256: Final = "17e1d9aca4983f3ec3dc6dcd1f9a014de03f1a40ddba51c8034fbfdd898fdc36"
 """Checksum of the file: weights depend on this very body, so it never changes."""

@@ -44,8 +44,8 @@ def surface_points(vertices: Array, joints: Array, weights: Array, mirror: NDArr
     ball = at["left_foot"]
     inner = x < ball[0]
     points["left_heel"] = best(-z, foot)
-    points["left_big_toe"] = best(z, foot & inner)
-    points["left_small_toe"] = best(z + x, foot & (x > ball[0] + 0.02))
+    points["left_big_toe"] = best(z, foot & (x < ball[0] - 0.02))
+    points["left_small_toe"] = best(z, foot & (x > ball[0] + 0.03))
     points["left_sole_heel"] = best(-np.hypot(z - z[points["left_heel"]] - 0.025, x - at["left_ankle"][0]), sole)
     points["left_sole_big_ball"] = best(-np.hypot(z - ball[2], x - ball[0] + 0.025), sole & inner)
     points["left_sole_small_ball"] = best(-np.hypot(z - ball[2] + 0.015, x - ball[0] - 0.025), sole & ~inner)
