@@ -6,7 +6,7 @@ import numpy as np
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from scipy.ndimage import maximum_filter1d
 
 from ...geometry.banded import frame_seconds, smooth
 
-_PULL_HOME = 0.1
-"""Weight of staying where the body is, against a foot's weight of 1."""
+_STAY = np.array([3.0, 0.1, 3.0])
+"""Weight of staying where the body is, against a foot's weight of 1: the world stage has settled the horizontal path
+with the same feet, while the floor's height is settled here."""
 
 
 def root_shift(
@@ -38,9 +39,10 @@ def root_shift(
     if len(time_s) == 0 or limit_m <= 0 or not weight.any():
         return np.zeros((len(time_s), 3))
     total = weight.sum(1)
-    target = (weight[..., None] * wanted).sum(1) / np.maximum(total + _PULL_HOME, 1e-9)[:, None]
-    firmness = total + _PULL_HOME
-    shift = _limited(_smooth(time_s, target, period_s, firmness), limit_m)
+    firmness = total[:, None] + _STAY
+    target = (weight[..., None] * wanted).sum(1) / firmness
+    axes = [_smooth(time_s, target[:, i], period_s, firmness[:, i]) for i in range(3)]
+    shift = _limited(np.stack(axes, axis=1), limit_m)
     need = _drop_to_reach(hips + shift[:, None], ankles, reach_m) * (weight > 0.999)
     drop = eased_above(np.minimum(need.max(1), limit_m), time_s, 0.3 * period_s)
     return shift - drop[:, None] * [0, 1, 0]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ LEVEL_SIGMA = np.deg2rad([20.0, 4.0])
 """What is known of a camera before anybody is seen: standard deviations of tilt and roll."""
 BODY_SIGMA = np.deg2rad([4.0, 1.5])
 """How far the mean axis of upright bodies may be off: lean towards the camera is badly seen, lean sideways well."""
+MIN_SEEN_S = 0.15
+"""Seconds of people on their feet below which nothing is concluded."""
 TRUNK_SIGMA = np.deg2rad([12.0, 6.0])
 """The same for the trunks of people who sit; used where nobody stands."""
 FOOT_SIGMA_M, DEPTH_SIGMA, STANCE_S = 0.025, 0.015, 0.8
@@ -68,14 +70,14 @@ def from_bodies(joints: NDArray[np.float64], seconds: NDArray[np.float64]) -> Ve
         seconds: `[M]`, weight: the time each frame stands for times how well it is seen.
 
     Returns:
-        `bodies` where that was seen for at least a third of a second, else `level`.
+        `bodies` where that was seen for long enough, else `level`.
     """
     level = np.diag(1 / LEVEL_SIGMA**2)
     trunk = joints[:, 12] - joints[:, 0]
     trunk = trunk / np.maximum(np.linalg.norm(trunk, axis=-1, keepdims=True), 1e-9)
     for axis, usable, sigma in ((*_balance_axes(joints), BODY_SIGMA), (trunk, np.ones(len(trunk)), TRUNK_SIGMA)):
         up, weight = _common_axis(axis, seconds * usable)
-        if weight >= 0.3:
+        if weight > 0:
             precision = np.diag(weight / (weight + 0.5) / sigma**2) + level
             turn = np.linalg.solve(precision, level @ _offset(up, CAMERA_UP))
             return Vertical(_turned(up, turn), precision, "bodies")
@@ -88,7 +90,7 @@ def _common_axis(axis: NDArray[np.float64], seconds: NDArray[np.float64]) -> tup
     for limit in (60, 40, 25, 20, 20):
         off = np.arccos(np.clip(axis @ up, -1, 1))
         near = seconds * (off < np.deg2rad(limit))
-        if near.sum() < 0.3:
+        if near.sum() < MIN_SEEN_S:
             return up, 0.0
         weight = near / np.maximum(off / np.deg2rad(4), 1)
         up = weight @ axis
