@@ -6,6 +6,7 @@ from ...records.people import PersonTrack
 from ...records.video import Shots, Video
 from ..frames.read import read_frames
 from .crowd import Crowd, LandmarkerPool
+from .entrances import extend_backwards
 from .followed import Sighting
 from .ghosts import is_ghost
 from .landmarker import PictureLandmarker
@@ -15,6 +16,7 @@ from .settings import PeopleSettings
 from .tracks import make_track
 
 _PROGRESS_EVERY = 8
+_LATE_S = 2.0  # a search finds somebody within this time of their coming into the picture
 
 
 def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext) -> list[PersonTrack]:
@@ -38,7 +40,10 @@ def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: Stage
     scale = max(1.0, max(video.size_wh) / settings.working_side)
     tracks: list[PersonTrack] = []
     for shot, sightings in seen:
-        if not is_ghost(sightings, video.fps, len(shots.frames(shot)), settings.shortest_s):
+        frames = shots.frames(shot)
+        if not is_ghost(sightings, video.fps, len(frames), settings.shortest_s):
+            earliest = max(int(frames[~shots.blended[frames]][0]), sightings[0].frame - round(_LATE_S * video.fps))
+            sightings = extend_backwards(video, sightings, earliest, video.time_s, settings.working_side)
             tracks.append(make_track(len(tracks), shot, repair(sightings, video.time_s), scale))
     if not tracks:
         raise RecoverError(

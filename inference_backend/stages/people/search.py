@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from .followed import Followed
-from .judge import turned_between
+from .judge import UPSIDE_DOWN, turned_between
 from .landmarker import PictureLandmarker
 from .pose import Pose, distance
 from .view import View, whole_view
@@ -18,6 +18,7 @@ _LOST_OFF: Final = 0.6  # body heights that somebody who was lost may be off, at
 _LOST_SPEED: Final = 1.2  # ... and a second later: a brisk walk
 _LOST_RATIO: Final = 1.6
 _TRUST: Final = 0.5
+_UPRIGHT: Final = np.radians(60.0)
 _OUT_OF_REACH: Final = 1e6
 
 
@@ -65,7 +66,8 @@ def match(people: Sequence[Followed], found: Sequence[Pose], time_s: float) -> t
         time_s: its time.
 
     Returns:
-        For each lost person who is there again, index into `people` -> index into `found`; and the indices into `found`
+        For each person to go on with from what was found, index into `people` -> index into `found`: those who were
+        lost, and those who are followed upside down where the detector sees them upright; and the indices into `found`
         of newcomers.
     """
     if not people or not found:
@@ -73,14 +75,20 @@ def match(people: Sequence[Followed], found: Sequence[Pose], time_s: float) -> t
     cost = np.array([[_cost(person, pose, time_s) for pose in found] for person in people])
     rows, columns = linear_sum_assignment(cost)
     pairs = {int(row): int(column) for row, column in zip(rows, columns, strict=True) if cost[row, column] < 1.0}
+    again = {row: column for row, column in pairs.items() if people[row].lost}
     taken = set(pairs.values())
+    for row, person in enumerate(people):
+        upright = _upright_instead(person, found, taken) if row not in pairs else None
+        if upright is not None:
+            again[row] = upright
+            taken.add(upright)
     known = [person.current for person in people if person.current is not None]
     new = [
         index
         for index, pose in enumerate(found)
         if index not in taken and all(distance(pose, other) > _SAME for other in known)
     ]
-    return {row: column for row, column in pairs.items() if people[row].lost}, new
+    return again, new
 
 
 def _cost(person: Followed, pose: Pose, time_s: float) -> float:
@@ -95,6 +103,16 @@ def _cost(person: Followed, pose: Pose, time_s: float) -> float:
     if off >= 1.0 or ratio >= 1.0:
         return _OUT_OF_REACH
     return (off + 0.5 * ratio + 0.2 * turned_between(pose, person.last) / np.pi) / 1.7
+
+
+def _upright_instead(person: Followed, found: Sequence[Pose], taken: set[int]) -> int | None:
+    if person.current is None or abs(person.current.turn) < UPSIDE_DOWN:
+        return None
+    for index, pose in enumerate(found):
+        apart = float(np.linalg.norm(pose.centre - person.current.centre)) / person.current.height
+        if index not in taken and abs(pose.turn) < _UPRIGHT and apart < _SAME:
+            return index
+    return None
 
 
 def _distinct(poses: list[Pose]) -> list[Pose]:
