@@ -80,6 +80,13 @@ def _edges(faces: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
 
 
+def _rim(faces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Vertices on open edges."""
+    sides = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges, uses = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
+    return np.unique(edges[uses == 1])
+
+
 def _shrink(faces: NDArray[np.int64], mask: Mask, rings: int) -> Mask:
     """Vertices of a region that lie more than so many rings inside it."""
     edges, mask = _edges(faces), mask.copy()
@@ -98,12 +105,14 @@ def _shell(
     faces = index.reshape(faces.shape)  # numpy 2.0 and 1.26 shape the inverse differently
     skin, outward, height = figure.vertices[used], normals[used], lift[used, None]
     cloth = skin + outward * height
-    edges = _edges(faces)
-    degree = np.bincount(edges.ravel(), minlength=len(used))[:, None]
+    # Each vertex moves towards its neighbours, the rim only along itself, or the cloth would shrink.
+    rim = np.isin(np.arange(len(used)), _rim(faces))
+    pairs = np.concatenate([_edges(faces), _edges(faces)[:, ::-1]])
+    pairs = pairs[~rim[pairs[:, 0]] | rim[pairs[:, 1]]]
+    degree = np.bincount(pairs[:, 0], minlength=len(used))[:, None]
     for _ in range(rounds):
         total = np.zeros_like(cloth)
-        np.add.at(total, edges[:, 0], cloth[edges[:, 1]])
-        np.add.at(total, edges[:, 1], cloth[edges[:, 0]])
+        np.add.at(total, pairs[:, 0], cloth[pairs[:, 1]])
         cloth = 0.5 * cloth + 0.5 * total / degree
         above = ((cloth - skin) * outward).sum(1, keepdims=True)
         cloth += outward * np.maximum(0.6 * height - above, 0)
@@ -112,10 +121,8 @@ def _shell(
 
 def _hem(shirt: Part, height: float) -> Part:
     """Draw the lower rim of the shirt to one height."""
-    sides = np.concatenate([shirt.faces[:, [0, 1]], shirt.faces[:, [1, 2]], shirt.faces[:, [2, 0]]])
-    edges, uses = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
-    rim = np.unique(edges[uses == 1])
-    low = rim[shirt.vertices[rim, 1] < height + 0.06]
+    rim = _rim(shirt.faces)
+    low = rim[shirt.vertices[rim, 1] < height + 0.08]
     shirt.vertices[low, 1] = height
     return shirt
 

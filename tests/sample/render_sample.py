@@ -27,14 +27,14 @@ BODY = HERE.parents[1] / "inference_backend" / "body" / "SMPLX_OPEN.npz"
 BETAS = np.array([0.4, -0.8, 0.6, -0.4, 0.5, 0.3, -0.5, 0.2, 0.3, -0.2])
 YAW, CENTRE_XZ = np.radians(131.0), (0.1, 0.05)
 FPS = 30
-MARGIN, FEATHER = 44, 20  # pixels around the person, and how many of them blend into the empty room
+MARGIN, FEATHER = 32, 16  # pixels around the person, and how many of them blend into the empty room
 
 
 def main() -> None:
     """Place, dress, render, compose, encode and write the reference."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--work", type=Path, required=True, help="folder for finished frames")
-    options.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
+    options.add_argument("--samples", type=int, default=6, help="Cycles samples a pixel")
     options.add_argument("--only", type=int, nargs="*", help="render these frames and stop")
     options.add_argument("--reference", action="store_true", help="write the reference and stop")
     chosen = options.parse_args()
@@ -263,7 +263,7 @@ def _encode(work: Path, count: int, out: Path) -> None:
     render.resolution_x, render.resolution_y = room.SIZE
     render.image_settings.file_format = "FFMPEG"
     render.ffmpeg.format, render.ffmpeg.codec = "MPEG4", "H264"
-    render.ffmpeg.constant_rate_factor, render.ffmpeg.ffmpeg_preset = "HIGH", "BEST"
+    render.ffmpeg.constant_rate_factor, render.ffmpeg.ffmpeg_preset = "PERC_LOSSLESS", "BEST"
     render.ffmpeg.audio_codec = "NONE"
     render.ffmpeg.gopsize = 60
     render.use_file_extension = False
