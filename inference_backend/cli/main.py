@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..pipeline.cache import default_folder
 from ..protocol.errors import RecoverError
+from ..protocol.messages import Error, encode
 from .arguments import build_parser
 from .exit_codes import DONE, EXIT_CODES
 
@@ -46,7 +47,11 @@ def main(argv: Sequence[str]) -> int:
                 for path in convert(arguments.result, Path(arguments.out)):
                     print(path)
     except RecoverError as error:
-        print_error(error)
+        if arguments.command == "recover" and arguments.json:
+            # No job has begun yet, so nothing else has been said.
+            sys.stdout.write(encode(Error.of(error)).decode())
+        else:
+            print_error(error)
         return EXIT_CODES[error.code]
     return DONE
 

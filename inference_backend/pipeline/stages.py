@@ -75,7 +75,10 @@ class Stages:
         ctx: StageContext,
     ) -> PoseEvidence:
         """Run the chosen estimator for one person; see `stages.estimate.registry`."""
-        return estimator.load()(video, track, camera, body, settings, ctx)
+        try:
+            return estimator.load()(video, track, camera, body, settings, ctx)
+        finally:
+            body.to("cpu")  # where the other stages expect it; an estimator may have moved it to its device
 
     def place_in_world(
         self,

@@ -95,6 +95,12 @@ def test_wrong_options_end_with_their_status_before_any_work(tmp_path, capsys, o
     assert not (tmp_path / "out").exists()
 
 
+def test_json_says_a_wrong_option_as_a_message_too(tmp_path, capfdbinary):
+    assert main(["recover", "clip.mp4", "--out", str(tmp_path / "out"), "--lock-strength", "7", "--json"]) == 2
+    message = m.decode(capfdbinary.readouterr().out)
+    assert (type(message), message.code) == (m.Error, "bad_setting")
+
+
 def test_every_error_code_has_a_status_of_its_own():
     assert set(EXIT_CODES) == set(ErrorCode)
     assert len(set(EXIT_CODES.values())) == len(ErrorCode)
