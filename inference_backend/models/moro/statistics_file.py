@@ -20,15 +20,25 @@ BUNDLED: Final = Path(__file__).with_name("trajectory_statistics.json")
 
 
 class _Array(Placeholder):
-    """A stored numpy array, decoded from the state that its pickle sets."""
+    """A stored numpy array, decoded from what its pickle says of it."""
 
     value: Tensor | None = None
 
     def __setstate__(self, state: Any) -> None:
         _version, shape, dtype, _fortran, data = state
-        if isinstance(dtype, _Dtype) and dtype.code in ("f4", "f8") and isinstance(data, bytes):
+        self.decode(data, dtype, shape)
+
+    def decode(self, data: Any, dtype: Any, shape: Any) -> None:
+        """Take over a float array's bytes."""
+        if isinstance(dtype, _Dtype) and dtype.code in ("f4", "f8") and isinstance(data, bytes | bytearray):
             array = np.frombuffer(data, dtype="<" + dtype.code).reshape(shape)
             self.value = torch.from_numpy(array.astype(np.float32))
+
+
+def _array_from_buffer(data: Any, dtype: Any, shape: Any, _order: Any) -> _Array:
+    array = _Array()
+    array.decode(data, dtype, shape)
+    return array
 
 
 class _Dtype(Placeholder):
@@ -40,8 +50,10 @@ class _Dtype(Placeholder):
 
 def _stored_array_names() -> dict[tuple[str, str], Any]:
     names: dict[tuple[str, str], Any] = {("numpy", "ndarray"): Placeholder(), ("numpy", "dtype"): Builder(_Dtype)}
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        names[module, "_reconstruct"] = Builder(lambda *_: _Array())
+    names["_codecs", "encode"] = Builder(lambda text, _coding: text.encode("latin1"))
+    for module in ("numpy.core", "numpy._core"):
+        names[f"{module}.multiarray", "_reconstruct"] = Builder(lambda *_: _Array())
+        names[f"{module}.numeric", "_frombuffer"] = Builder(_array_from_buffer)
     return names
 
 

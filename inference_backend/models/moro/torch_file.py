@@ -8,6 +8,7 @@ training checkpoints are full, is never loaded.
 
 import io
 import pickle
+import pickletools
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -33,6 +34,9 @@ _STORAGES: Final = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
+
+
+_PUTS: Final = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
 class Placeholder:
@@ -117,10 +121,18 @@ def _names() -> dict[tuple[str, str], Any]:
     return names
 
 
+def _refuse_huge_memo(data: bytes) -> None:
+    """Raise for a memo index that no pickle of this length needs: the unpickler would allocate a table of that size."""
+    for operation, argument, _ in pickletools.genops(data):
+        if operation.name in _PUTS and argument > len(data):
+            raise ValueError("it names an object that it cannot hold")
+
+
 class SafeUnpickler(pickle.Unpickler):
     """Unpickles numbers, strings, containers and described tensors; looks up no name outside its own table."""
 
     def __init__(self, data: bytes, names: dict[tuple[str, str], Any] | None = None) -> None:
+        _refuse_huge_memo(data)
         super().__init__(io.BytesIO(data))
         self._names = _names() if names is None else names
 

@@ -38,7 +38,7 @@ def draw(name: str, shape: tuple[int, ...], scale: float = 1.0, shift: float = 0
     """Reproducible normal numbers for a name."""
     seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
     values = np.random.default_rng(seed).standard_normal(shape)
-    return torch.from_numpy((shift + scale * values).astype(np.float32))
+    return torch.from_numpy(np.asarray(shift + scale * values, dtype=np.float32))
 
 
 def _value(key: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -49,7 +49,7 @@ def _value(key: str, shape: tuple[int, ...]) -> torch.Tensor:
         return draw(key, shape)
     if last.startswith("w_weights"):
         return draw(key, shape, 0.05)
-    if key == "smoother.alpha":
+    if key.endswith("smoother.alpha"):
         return torch.tensor(0.4)
     if last == "weight" and len(shape) == 1:
         return draw(key, shape, 0.05, 1.0)
@@ -106,6 +106,12 @@ def small_network(connections: Connections, backbone: bool = True, **changes) ->
     model.set_connections(connections)
     model.set_statistics(SMALL_STATISTICS)
     return model
+
+
+@pytest.fixture(scope="session")
+def make_small_network(small_connections):
+    """Makes a small network of one's own: `make_small_network(backbone=False, width=16, ...)`."""
+    return lambda **changes: small_network(small_connections, **changes)
 
 
 @pytest.fixture(scope="session")
