@@ -35,7 +35,7 @@ def noisy_trajectory(
         generator: source of randomness.
     """
     moved = translation + level[0] * torch.randn(translation.shape, generator=generator)
-    angles = roma.rotmat_to_euler("ZXY", rotation, degrees=True, as_tensor=True)
+    angles = roma.rotmat_to_euler("ZXY", rotation, degrees=True)
     angles = angles + level[1] * torch.randn(angles.shape, generator=generator)
     return roma.euler_to_rotmat("ZXY", angles, degrees=True), moved
 
