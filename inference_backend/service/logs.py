@@ -4,6 +4,7 @@ import contextlib
 import faulthandler
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ def start_log(path: Path | None, folder: Path) -> Path | None:
 
     Args:
         path: the file, appended to; None for a new one in `folder`, of which the latest 20 are kept.
-        folder: of the log files.
+        folder: of the log files. The system's folder for temporary files stands in for one that cannot be used.
 
     Returns:
         The file, or None when none could be written.
@@ -30,19 +31,24 @@ def start_log(path: Path | None, folder: Path) -> Path | None:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    try:
-        if path is None:
-            path = folder / f"backend-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-            _remove_old(folder)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        logging.getLogger(__name__).warning("No log file can be written: %s", error)
+    logging.raiseExceptions = False  # a disk that fills up must not print tracebacks
+    name = f"backend-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for place in (path or folder / name, Path(tempfile.gettempdir()) / "recover-motion" / name):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if place.name == name:
+                _remove_old(place.parent)
+            handler = logging.FileHandler(place, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            logging.getLogger(__name__).warning("No log file can be written there: %s", error)
+        else:
+            break
+    else:
         return None
     handler.setFormatter(logging.Formatter(_FORMAT))
     root.addHandler(handler)
     faulthandler.enable(handler.stream)
-    return path
+    return place
 
 
 def forward_log(send: Callable[[Log], None]) -> None:
@@ -64,7 +70,7 @@ class _Forward(logging.Handler):
 
 
 def _remove_old(folder: Path) -> None:
-    old = sorted(folder.glob("backend-*.log"))
+    old = sorted(folder.glob("backend-2*-*-*.log"))
     for path in old[: -_KEPT + 1]:
         with contextlib.suppress(OSError):
             path.unlink()
