@@ -7,6 +7,9 @@ from typing import Any
 
 import bpy
 
+Strip = getattr(bpy.types, "Strip", None) or bpy.types.Sequence
+"""A strip of the Sequencer, whatever this Blender calls the type."""
+
 HAS_SLOTS = bpy.app.version >= (4, 4, 0)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import bpy
 
 from ...inference_backend.protocol.errors import RecoverError
+from ..compat import Strip
 from ..jobs.job import Job, JobState
 from ..setup.locations import data_folder
 from . import session
@@ -64,7 +65,7 @@ class RecoverMotionRecover(bpy.types.Operator):
         return job
 
 
-def new_job(scene: bpy.types.Scene, strip: bpy.types.Strip | None) -> Job:
+def new_job(scene: bpy.types.Scene, strip: Strip | None) -> Job:
     """A job for a strip of a scene, with the scene's settings.
 
     Raises:

@@ -6,7 +6,6 @@ is checked against all that Python does tell; where anything disagrees, the stri
 
 import ctypes
 
-import bpy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +25,7 @@ class _Key(ctypes.Structure):
     )
 
 
-def retiming_keys(strip: bpy.types.Strip) -> NDArray[np.float64]:
+def retiming_keys(strip: Strip) -> NDArray[np.float64]:
     """`[R,2]`: place in the content (scene frames) and share 0..1 of the content shown there; empty when not retimed.
 
     Raises:
@@ -52,7 +51,7 @@ def retiming_keys(strip: bpy.types.Strip) -> NDArray[np.float64]:
     return table
 
 
-def _refused(strip: bpy.types.Strip, reason: str) -> RecoverError:
+def _refused(strip: Strip, reason: str) -> RecoverError:
     return RecoverError(
         ErrorCode.BAD_INPUT,
         f"The strip {strip.name!r} cannot be followed: {reason}.",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from ..compat import Strip
 from ..core.strip_timing import StripTiming, shown_frames
 from .retiming import retiming_keys
 
@@ -44,7 +45,7 @@ class Source:
         return max((int(self.shown.min()) - 0.5) / self.fps, 0.0), (int(self.shown.max()) + 0.5) / self.fps
 
 
-def chosen_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
+def chosen_strip(context: bpy.types.Context) -> Strip | None:
     """The active strip, when it is selected, else the only selected one; None when there is neither."""
     scene = getattr(context, "sequencer_scene", None) or context.scene
     editor = scene.sequence_editor if scene else None
@@ -58,7 +59,7 @@ def chosen_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
     return selected[0] if len(selected) == 1 else active
 
 
-def strip_problem(strip: bpy.types.Strip | None) -> str:
+def strip_problem(strip: Strip | None) -> str:
     """A sentence saying why this strip cannot be recovered from; empty when it can."""
     if strip is None:
         return "Select a movie or image strip in the Video Sequencer."
@@ -77,7 +78,7 @@ def strip_problem(strip: bpy.types.Strip | None) -> str:
     return ""
 
 
-def read_strip(strip: bpy.types.Strip | None, scene: bpy.types.Scene) -> Source:
+def read_strip(strip: Strip | None, scene: bpy.types.Scene) -> Source:
     """Everything that the recovery needs to know of a strip.
 
     Args:
@@ -104,11 +105,11 @@ def read_strip(strip: bpy.types.Strip | None, scene: bpy.types.Scene) -> Source:
     return Source(strip.name, path, (), strip.fps, _size(strip), strip.stream_index, timing.first, shown)
 
 
-def _size(strip: bpy.types.Strip) -> tuple[int, int]:
+def _size(strip: Strip) -> tuple[int, int]:
     return strip.elements[0].orig_width, strip.elements[0].orig_height
 
 
-def _timing(strip: bpy.types.Strip, length: int, rate: float, offset: int) -> StripTiming:
+def _timing(strip: Strip, length: int, rate: float, offset: int) -> StripTiming:
     return StripTiming(
         first=int(strip.frame_final_start),
         stop=int(strip.frame_final_end),
@@ -123,7 +124,7 @@ def _timing(strip: bpy.types.Strip, length: int, rate: float, offset: int) -> St
     )
 
 
-def _rate(strip: bpy.types.Strip, length: int, scene_fps: float) -> float:
+def _rate(strip: Strip, length: int, scene_fps: float) -> float:
     """File frames a scene frame. Python does not tell, but the strip's length on the timeline does."""
     span = retiming_keys(strip)[-1, 0] + 1 if len(strip.retiming_keys) >= 2 else length
     own_pace = strip.fps / scene_fps if strip.fps > 0 else 1.0
@@ -139,7 +140,7 @@ def _movie_length(path: Path) -> int:
         bpy.data.movieclips.remove(clip)
 
 
-def _images(strip: bpy.types.Strip) -> tuple[Path, ...]:
+def _images(strip: Strip) -> tuple[Path, ...]:
     folder = Path(bpy.path.abspath(strip.directory))
     names = [element.filename for element in strip.elements]
     end = len(names) - int(strip.animation_offset_end)
@@ -157,7 +158,7 @@ def _images(strip: bpy.types.Strip) -> tuple[Path, ...]:
     return images
 
 
-def _gone(strip: bpy.types.Strip, path: Path) -> RecoverError:
+def _gone(strip: Strip, path: Path) -> RecoverError:
     return RecoverError(
         ErrorCode.BAD_INPUT,
         f"The file of the strip {strip.name!r} is gone: {path}.",

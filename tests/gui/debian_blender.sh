@@ -11,7 +11,7 @@ if [ ! -x "$root/usr/bin/blender" ]; then
     command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap >/dev/null; }
     debootstrap --variant=minbase trixie "$root" >/dev/null
     chroot "$root" apt-get install -y -qq --no-install-recommends \
-        blender xvfb xauth xdotool imagemagick libgl1-mesa-dri fonts-dejavu-core >/dev/null
+        blender python3-numpy xvfb xauth xdotool imagemagick libgl1-mesa-dri fonts-dejavu-core >/dev/null
 fi
 
 for folder in /proc /dev "$@"; do

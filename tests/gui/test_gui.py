@@ -1,6 +1,7 @@
 """A person's work in a real Blender window, with mouse and keys. Run by `make test-gui`; see docs/addon.md."""
 
 import os
+import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
 
 pytestmark = pytest.mark.skipif(
     "RECOVER_MOTION_GUI" not in os.environ, reason="needs a Blender with a window: run `make test-gui`"
