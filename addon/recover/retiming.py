@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from ..compat import Strip
 
 _TRANSITION = 0b11
 
