@@ -16,12 +16,6 @@ _MODEL_IDENTIFIER: Final = b"TFL3"
 _MIN_PARSER_VERSION: Final = "1.0.0"  # the first parser that knows NormalizationOptions
 
 
-def has_metadata(model: bytes) -> bool:
-    """Whether a TensorFlow Lite model already carries metadata."""
-    root = model_schema.Model.GetRootAsModel(model, 0)
-    return any(root.Metadata(i).Name() == _METADATA_NAME.encode() for i in range(root.MetadataLength()))
-
-
 def add_image_normalization(model: bytes, *, mean: float, std: float) -> bytes:
     """A copy of a TensorFlow Lite model whose metadata says: input = (pixel - mean) / std, pixel in 0..255, RGB.
 

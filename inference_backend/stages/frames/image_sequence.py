@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 from typing import Final
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.ExifTags import IFD, Base
 
 from ...records.video import Video
 from .faults import bad_input, require_content
@@ -111,7 +112,8 @@ def _continue_numbering(first: Path) -> tuple[Path, ...]:
 
 def _tags(path: Path) -> dict[str, str]:
     try:
-        with av.open(str(path)) as container:
-            return dict(next(container.decode(video=0)).metadata)
-    except (av.FFmpegError, StopIteration, IndexError):
+        with Image.open(path) as image:
+            details = image.getexif().get_ifd(IFD.Exif)
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises for odd headers
         return {}
+    return {"FocalLengthIn35mmFilm": str(details.get(Base.FocalLengthIn35mmFilm, ""))}

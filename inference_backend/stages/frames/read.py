@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ...records.video import Video
 from .faults import bad_input
 from .image_sequence import read_image
-from .video_file import open_video
+from .video_file import VideoFile
 
 Picture = NDArray[np.uint8]
 
@@ -37,7 +37,7 @@ def read_frames(
 
 
 def _read_video(video: Video, wanted: Sequence[int], max_side: int | None) -> Iterator[tuple[int, Picture]]:
-    with open_video(video.path, video.stream) as file:
+    with VideoFile(video.path, video.stream) as file:
         time_base = float(file.stream.time_base)
         first = file.first_stamp()
         clip_frame = {first + round(video.time_s[frame] / time_base): frame for frame in wanted}

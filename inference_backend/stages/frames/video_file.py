@@ -5,18 +5,16 @@ how a phone was held, and names what is wrong with a broken file.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ...records.video import Video
@@ -34,13 +32,28 @@ _AGAIN: Final = "Copy or convert the file again."
 
 
 class VideoFile:
-    """An open video file; made by `open_video`."""
+    """An open video file.
 
-    def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
+    Args:
+        path: the file.
+        stream: which of its picture tracks, counted from 0.
+
+    Raises:
+        RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or has no such picture track.
+    """
+
+    def __init__(self, path: Path, stream: int = 0) -> None:
         self.path = path
-        self.container = container
-        self.stream = stream
-        stream.thread_type = "AUTO"
+        self._track = stream
+        self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.container.close()
 
     def stamps(self) -> NDArray[np.int64]:
         """Presentation stamps of all frames `[T]`, rising, in units of the stream's time base. Reads the whole file.
@@ -50,9 +63,12 @@ class VideoFile:
         """
         stamps = [packet.pts for packet in self._packets() if packet.size and not packet.is_discard]
         if None in stamps or len(set(stamps)) != len(stamps):
-            # The packets do not tell (raw streams, old containers), so the decoder has to.
-            self.container.seek(0)
-            stamps = list({frame.pts for frame in self._decode() if frame.pts is not None})
+            # The packets do not tell (old containers), so the decoder has to.
+            self._rewind()
+            decoded = [frame.pts for frame in self._decode()]
+            if decoded and None in decoded:
+                raise bad_input(self.path, "has no time stamps", "Convert it to an mp4 file.")
+            stamps = list(set(decoded))
         if not stamps:
             raise bad_input(self.path, "holds no picture that can be decoded", _AGAIN)
         return np.sort(np.array(stamps, np.int64))
@@ -60,11 +76,11 @@ class VideoFile:
     def first_stamp(self) -> int:
         """The first of `stamps`, found without reading the whole file."""
         stamps = [packet.pts for packet in islice(self._packets(), _REORDER_DEPTH) if packet.size]
-        self.container.seek(0)
-        if None not in stamps:
+        self._rewind()
+        if stamps and None not in stamps:
             return min(stamps)
-        first = next(self._decode()).pts
-        self.container.seek(0)
+        first = self.first_frame().pts
+        self._rewind()
         return first
 
     def first_frame(self) -> VideoFrame:
@@ -79,11 +95,14 @@ class VideoFile:
 
     def decode_from(self, stamp: int) -> Iterator[VideoFrame]:
         """Decoded frames in order of presentation, from a stamp on or a little before it; broken ones are left out."""
-        self.container.seek(stamp, stream=self.stream)
-        frames = self._decode()
-        first = next(frames, None)
+        try:
+            self.container.seek(stamp, stream=self.stream)
+            frames = self._decode()
+            first = next(frames, None)
+        except av.FFmpegError:
+            first = None
         if first is None or first.pts is None or first.pts > stamp:
-            self.container.seek(0)  # some containers have no usable index: read from the start
+            self._rewind()  # some containers have no usable index: read from the start
             yield from self._decode()
             return
         yield first
@@ -106,6 +125,31 @@ class VideoFile:
         turn = _TURNS.get(_quarter(frame))
         return picture if turn is None else cv2.rotate(picture, turn)
 
+    def _open(self) -> None:
+        require_content(self.path)
+        try:
+            self.container = av.open(str(self.path), metadata_errors="replace")
+        except (av.FFmpegError, ValueError) as error:
+            remedy = "Choose a video file; one that was cut off must be copied again."
+            raise bad_input(self.path, "is not a video that can be read", remedy) from error
+        covers = av.stream.Disposition.attached_pic
+        streams = [stream for stream in self.container.streams.video if not stream.disposition & covers]
+        if self._track >= len(streams):
+            self.container.close()
+            if not streams:
+                remedy = "Choose a file with video; this one may be sound only."
+                raise bad_input(self.path, "has no picture track", remedy)
+            count = f"{len(streams)} picture track{'s' if len(streams) > 1 else ''}"
+            what = f"has {count}, and track {self._track} was asked for"
+            raise bad_input(self.path, what, "Choose a track from 0 upward.")
+        self.stream = streams[self._track]
+        self.stream.thread_type = "AUTO"
+
+    def _rewind(self) -> None:
+        # Not every file can seek, and every file can be opened again.
+        self.container.close()
+        self._open()
+
     def _packets(self) -> Iterator[av.Packet]:
         try:
             yield from self.container.demux(self.stream)
@@ -124,48 +168,17 @@ class VideoFile:
         return round(frame.width * (ratio if ratio > 0 else 1.0)), frame.height
 
 
-@contextmanager
-def open_video(path: Path, stream: int = 0) -> Iterator[VideoFile]:
-    """Opens a video file for as long as the `with` block lasts.
-
-    Args:
-        path: the file.
-        stream: which of its picture tracks, counted from 0.
-
-    Raises:
-        RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or has no such picture track.
-    """
-    require_content(path)
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except (av.FFmpegError, ValueError) as error:
-        raise bad_input(
-            path,
-            "is not a video that can be read",
-            "Choose a video file; if this is one, it may be cut off: copy it again.",
-        ) from error
-    with container:
-        covers = av.stream.Disposition.attached_pic
-        streams = [stream for stream in container.streams.video if not stream.disposition & covers]
-        if not streams:
-            raise bad_input(path, "has no picture track", "Choose a file with video; this one may be sound only.")
-        if stream >= len(streams):
-            count = f"{len(streams)} picture track{'s' if len(streams) > 1 else ''}"
-            raise bad_input(path, f"has {count}, and track {stream} was asked for", "Choose a track from 0 upward.")
-        yield VideoFile(path, container, streams[stream])
-
-
 def probe_video(path: Path, stream: int = 0) -> Video:
     """The whole clip in a picture track of a video file.
 
     Raises:
         RecoverError: `BAD_INPUT` when the file is absent, empty, no video, or nothing of it can be decoded.
     """
-    with open_video(path, stream) as file:
+    with VideoFile(path, stream) as file:
         stamps = file.stamps()
         time_s = (stamps - stamps[0]) * float(file.stream.time_base)
         stated, promised = file.stream.average_rate, file.stream.frames
-    with open_video(path, stream) as file:
+    with VideoFile(path, stream) as file:
         first = file.first_frame()
         size_wh = file.size(first)
         tags = {**first.metadata, **file.container.metadata, **file.stream.metadata}
