@@ -1,6 +1,6 @@
 """Convert the authors' checkpoint to a weights file of ours, once.
 
-    python -m inference_backend.models.moro.convert last.ckpt moro.safetensors [--statistics amass_cum_traj.pkl]
+python -m inference_backend.models.moro.convert last.ckpt moro.safetensors [--statistics amass_cum_traj.pkl]
 """
 
 import argparse

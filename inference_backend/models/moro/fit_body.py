@@ -20,6 +20,7 @@ _SHAPE_FRAMES: Final = 500
 _FRAMES_AT_ONCE: Final = 100
 _ITERATIONS, _SHAPE_PENALTY = 3, 0.002
 _RELEASED_ITERATIONS, _RELEASED_SHAPE_PENALTY = 1, 1.0
+_KNOWN: Final = 1e6
 _SUPPORT: Final = 64
 """Vertices that may stand for a joint."""
 _SAMPLES: Final = 48
@@ -49,7 +50,7 @@ def joint_regressor(body: Body, vertex_ids: NDArray[np.int64]) -> NDArray[np.flo
 
     A body's own regressor is meant for the rest pose, and may use vertices that are not among these. Here each joint
     gets the weights on the vertices nearest to it, adding up to 1, that find it best in random poses and shapes while
-    every vertex carries independent noise: `w ~ (G + s^2 I)^-1 1` with G the second moments of the vertices about the joint.
+    every vertex carries independent noise: `w ~ (G + s^2 I)^-1 1`, G the second moments of the vertices about the joint.
 
     Args:
         body: the body.
@@ -157,11 +158,15 @@ class BodyFitting:
         )
 
     def _fit_pose(self, target: Tensor, betas: Tensor) -> dict[str, Tensor]:
-        return self._fitter.fit_with_known_shape(
-            betas.expand(len(target), -1),
+        """Pose for a known shape: the same fit, held to it by a penalty that nothing outweighs."""
+        return self._fitter.fit(
             target,
             joint_weights=self._joint_weights,
             num_iter=self._iterations,
+            beta_regularizer=_KNOWN,
+            beta_regularizer1=_KNOWN,
+            beta_regularizer2=_KNOWN,
+            initial_shape_betas=betas.expand(len(target), -1),
             requested_keys=["relative_orientations"],
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import roma
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -98,7 +99,7 @@ def _evidence(
 
 
 def _finite(betas: Tensor, rotations: Tensor, transl: Tensor) -> tuple[Tensor, Tensor, Tensor, NDArray[np.bool_]]:
-    """Frames that the fit could not make sense of take the nearest good one; nothing good gives the rest pose."""
+    """Rotations to double precision. Frames that could not be fitted take the nearest good one, or the rest pose."""
     good = (rotations.isfinite().all(-1).all(-1).all(-1) & transl.isfinite().all(-1)).numpy()
     index = np.flatnonzero(good)
     if len(index) == 0:
@@ -107,7 +108,7 @@ def _finite(betas: Tensor, rotations: Tensor, transl: Tensor) -> tuple[Tensor, T
     elif len(index) < len(good):
         nearest = torch.from_numpy(index[np.abs(index[None] - np.arange(len(good))[:, None]).argmin(1)])
         rotations, transl = rotations[nearest], transl[nearest]
-    return betas.nan_to_num(), rotations, transl, good
+    return betas.nan_to_num(), roma.special_procrustes(rotations), transl, good
 
 
 def _at_source(

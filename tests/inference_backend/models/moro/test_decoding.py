@@ -1,6 +1,7 @@
 """Iterative decoding: the default path against the plain reading, seeding, batches, long clips, precision."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -21,7 +22,9 @@ MASK = 32
 
 def features(model, frames, batch=1, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    tokens = torch.randn(batch, frames, model.config.evidence_tokens, model.config.evidence_channels, generator=generator)
+    tokens = torch.randn(
+        batch, frames, model.config.evidence_tokens, model.config.evidence_channels, generator=generator
+    )
     box = torch.randn(batch, frames, 3, generator=generator) * 0.1 + torch.tensor([0.0, 0.0, 0.6])
     with torch.no_grad():
         return model.dst_former.encode_image(tokens, None, box)
@@ -80,7 +83,7 @@ def test_each_step_masks_what_the_schedule_says(landmark_network, steps):
     assert [int((step.ids_in == MASK).sum()) for step in trace] == masked_counts(steps, 6 * 12)
     assert found.ids.min() >= 0
     assert found.ids.max() < MASK
-    for before, after in zip(trace, trace[1:], strict=False):
+    for before, after in pairwise(trace):
         kept = after.ids_in != MASK
         known = kept & (before.ids_in != MASK)
         assert torch.equal(after.ids_in[known], before.ids_in[known]), "what is settled stays"

@@ -124,7 +124,9 @@ def test_very_short_clips(landmark_network, frames):
 
 
 def test_ten_thousand_frames(make_small_network):
-    model = make_small_network(backbone=False, width=8, heads=2, motion_depth=1, decoder_depth=1, clip_frames=500, overlap_frames=120)
+    model = make_small_network(
+        backbone=False, width=8, heads=2, motion_depth=1, decoder_depth=1, clip_frames=500, overlap_frames=120
+    )
     found = recover_clip(model, source(10_000), steps=1)
     assert len(found) == 10_000
     assert finite(found)

@@ -1,5 +1,7 @@
 """The tokenizer's parts against plain readings of their formulas, its training step, and connections for new meshes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -94,8 +96,6 @@ def test_the_codebook_follows_its_latents_and_restarts_idle_codes():
 
 def test_training_makes_meshes_better(small_connections):
     from inference_backend.models.moro.tokenizer import MeshTokenizer
-
-    from dataclasses import replace
 
     torch.manual_seed(0)
     config = replace(_config(small_connections), codes=16)

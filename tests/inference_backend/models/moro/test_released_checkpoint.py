@@ -186,8 +186,7 @@ def test_garbled_pickle_is_a_sentence(tmp_path, strangers):
             with TorchFile(source) as file:
                 state = file.contents["state_dict"] if isinstance(file.contents, dict) else {}
         except RecoverError as error:
-            assert "last.ckpt" in error.sentence
-            refused += 1
+            refused += "last.ckpt" in error.sentence
         except KeyError:
             continue
         else:
@@ -252,7 +251,7 @@ def test_weights_that_are_not_finite(tmp_path, small_connections, landmark_netwo
     bias[0] = torch.nan
     save_network(landmark_network, path, small_connections, {})
     bias[0] = kept
-    with pytest.raises(RecoverError, match="m_token_embed.bias"):
+    with pytest.raises(RecoverError, match=r"m_token_embed\.bias"):
         load_network(path)
 
 
@@ -290,5 +289,5 @@ def test_statistics_that_cannot_be_used(tmp_path):
 def test_bundled_statistics_are_of_a_moving_body():
     found = bundled_statistics()
     assert found.mean[[0, 4]].numpy() == pytest.approx([1, 1], abs=0.01)
-    assert 0.001 < found.std.min() or found.std.min() > 0
+    assert found.std.min() > 1e-4
     assert 0.005 < found.std[8] < 0.05  # metres a frame, forward

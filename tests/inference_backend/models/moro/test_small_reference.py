@@ -1,7 +1,7 @@
 """Numbers of small networks with weights of our own recipe, kept in the repository.
 
-The code that wrote them passed the conformance tests of the released network; this file keeps it so where those fixtures
-are absent. Written anew by `RECOVER_MOTION_WRITE=1 pytest .../test_small_reference.py`, after the conformance tests passed.
+The code that wrote them passed the conformance tests of the released network; this file keeps it so where those
+fixtures are absent. `RECOVER_MOTION_WRITE=1 pytest .../test_small_reference.py` writes it anew, once they have passed.
 """
 
 import os

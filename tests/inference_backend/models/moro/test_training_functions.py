@@ -84,7 +84,7 @@ def test_skating_and_contact():
 
 def test_weights_of_the_terms():
     one = torch.tensor(1.0)
-    terms = {name: one for name in WEIGHTS["video"]} | {"accel": one}
+    terms = dict.fromkeys(WEIGHTS["video"], one) | {"accel": one}
     assert total_loss("video", terms).item() == sum(WEIGHTS["video"].values())
     assert total_loss("motion", {"cano_traj": one, "ce": one}, {"cano_traj": 0.0}).item() == 1
 
@@ -149,7 +149,7 @@ def test_validation_hides_a_fifth(ids):
 def test_share_to_mask_leans_to_many(generator):
     shares = torch.tensor([masking.drawn_share(generator) for _ in range(4000)])
     assert shares.mean().item() == pytest.approx(2 / math.pi, abs=0.02)
-    assert 0 <= shares.min()
+    assert shares.min() >= 0
     assert shares.max() <= 1
 
 
