@@ -20,8 +20,10 @@ from ...records.people import PersonTrack
 FEET: Final = tuple((INDEX[f"{side}_heel"], INDEX[f"{side}_foot_index"]) for side in ("left", "right"))
 MIN_DEPTH_M: Final = 1.5
 """Distance that feet must cover in depth, all stances together, for a conclusion."""
-MAX_SPREAD: Final = 0.10
+MAX_SPREAD: Final = 0.08
 """Largest standard deviation of log f, by the jackknife, for a conclusion."""
+MIN_AGREEMENT: Final = 0.7
+"""Smallest squared correlation of the two speeds for a conclusion."""
 LANDMARK_SIGMA: Final = 0.12
 """What world landmarks' stride may be off by, as a share, however long the walk."""
 PRIOR_SIGMA: Final = 0.35
@@ -32,25 +34,37 @@ _BLOCK_S: Final = 0.6
 
 @dataclass(frozen=True)
 class FocalEvidence:
-    """A focal length in pixels, the jackknife's standard deviation of its logarithm, and metres walked in depth."""
+    """A focal length and how far it can be trusted.
+
+    Attributes:
+        focal_px: pixels.
+        spread: the jackknife's standard deviation of its logarithm.
+        depth_m: metres walked in depth.
+        agreement: squared correlation of the distance's speed and the strides' (noise in either drags f to one side).
+    """
 
     focal_px: float
     spread: float
     depth_m: float
+    agreement: float
 
     @property
     def conclusive(self) -> bool:
         """Whether to believe it."""
-        return self.spread < MAX_SPREAD and self.depth_m > MIN_DEPTH_M
+        return self.spread < MAX_SPREAD and self.depth_m > MIN_DEPTH_M and self.agreement > MIN_AGREEMENT
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """Sums over blocks of time: `f * depth . depth = - depth . stride` over frames in which a foot stands."""
+    """Sums over blocks of time: `f * depth . depth = - depth . stride` over frames in which a foot stands.
+
+    `speeds [B,3]`: sums of stride^2, stride x depth and depth^2.
+    """
 
     depth_stride: NDArray[np.float64]
     depth_depth: NDArray[np.float64]
     seconds_speed: NDArray[np.float64]
+    speeds: NDArray[np.float64]
 
 
 def from_people(
@@ -82,7 +96,9 @@ def from_people(
         left_out = -(stride.sum() - stride) / np.maximum(depth.sum() - depth, 1e-12)
         logs = np.log(np.maximum(left_out, 1e-3) / ratio)
         spread = float(np.sqrt((len(logs) - 1) / len(logs) * ((logs - logs.mean()) ** 2).sum()))
-        evidence = FocalEvidence(focal * ratio, spread, walked)
+        strides, both, depths = np.concatenate([s.speeds for s in steps]).sum(0)
+        agreement = float(both**2 / max(strides * depths, 1e-12))
+        evidence = FocalEvidence(focal * ratio, spread, walked, agreement)
         if abs(np.log(ratio)) < 0.005:
             break
         focal *= float(np.clip(ratio, 0.7, 1.4))
@@ -126,10 +142,13 @@ def _steps(track: PersonTrack, time_s: NDArray[np.float64], centre: NDArray[np.f
             instrument[:, None] * stride[..., 2],
             instrument[:, None] * depth_speed[:, None],
             np.abs(instrument)[:, None],
+            stride[..., 2] ** 2,
+            stride[..., 2] * depth_speed[:, None],
+            depth_speed[:, None] ** 2,
         )
     ]
     used = np.bincount(block, weight.sum(1)) > 0
-    return _Steps(*(values[used] for values in sums))
+    return _Steps(*(values[used] for values in sums[:3]), np.stack(sums[3:], axis=1)[used])
 
 
 def place(

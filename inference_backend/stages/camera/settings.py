@@ -6,7 +6,7 @@ import numpy as np
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ _SAME_FLOOR = (0.75, 1.33)
 """Range of distances, relative, by which people are moved along their rays to stand on one floor."""
 _STANCE = ContactSettings(height_m=0.045, keep_height_m=0.08, speed_mps=0.5, keep_speed_mps=0.9, floor_error_m=0.15)
 """Wider than for the result: what counts here is that no stance is missed."""
+_STANCE_ON_A_SLOPE = replace(_STANCE, floor_error_m=2.0)
+"""While the vertical is still wrong, the floor rises and falls under a person who walks."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _find_vertical(people: list[_Person], settings: WorldSettings) -> tuple[Vert
     vertical, stances = prior, [np.zeros((len(p.joints), 4), bool) for p in people]
     for _ in range(3):
         rotation = _camera_to_world(vertical.up)
-        feet = []
+        feet, paths = [], []
         for i, person in enumerate(people):
             offset = person.offset @ rotation.T
             sigma = person.motion.depth_sigma.astype(np.float64)
@@ -171,13 +173,16 @@ def _find_vertical(people: list[_Person], settings: WorldSettings) -> tuple[Vert
                 settings,
             )
             points = path[:, None] + offset
-            stances[i] = _stance(points, person)
+            stances[i] = _stance(points, person, _STANCE_ON_A_SLOPE)
+            paths.append(points @ rotation)
             weight = frame_seconds(person.time_s)[:, None] * np.repeat(person.feet_seen, 2, axis=1)
             use = stances[i] & (weight > 0)
             share = weight / np.maximum(use.sum(1, keepdims=True), 1)
             level = points - person.clearance[:, None] * [0, 1, 0]
             feet.append((level[use] @ rotation, share[use]))
         vertical = with_floor(prior, vertical.up, feet)
+    rotation = _camera_to_world(vertical.up)
+    stances = [_stance(path @ rotation.T, person, _STANCE) for path, person in zip(paths, people, strict=True)]
     return vertical, stances
 
 
@@ -189,14 +194,14 @@ def _calm(person: _Person) -> NDArray[np.float64]:
     return 1 / (1 + (np.gradient(path, person.time_s, axis=0) ** 2).sum(1))
 
 
-def _stance(points: NDArray[np.float64], person: _Person) -> NDArray[np.bool_]:
+def _stance(points: NDArray[np.float64], person: _Person, settings: ContactSettings) -> NDArray[np.bool_]:
     """Contacts over a floor whose height is not known yet: the low end of where slow feet are."""
     level = points[..., 1] - person.clearance
     valid = person.confidence > 0
     if not valid.any():
         return np.zeros(level.shape, bool)
     points = points - [0, np.quantile(level.min(1)[valid], 0.2), 0]
-    return detect(points, person.clearance, person.time_s, valid, _STANCE)
+    return detect(points, person.clearance, person.time_s, valid, settings)
 
 
 def _floor_below(person: _Person, contact: NDArray[np.bool_], up: NDArray[np.float64]) -> tuple[float, float]:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
-LEVEL_SIGMA = np.deg2rad([20.0, 4.0])
+LEVEL_SIGMA = np.deg2rad([30.0, 4.0])
 """What is known of a camera before anybody is seen: standard deviations of tilt and roll."""
-BODY_SIGMA = np.deg2rad([4.0, 1.5])
+BODY_SIGMA = np.deg2rad([5.0, 1.5])
 """How far the mean axis of upright bodies may be off: lean towards the camera is badly seen, lean sideways well."""
 MIN_SEEN_S = 0.15
 """Seconds of people on their feet below which nothing is concluded."""
