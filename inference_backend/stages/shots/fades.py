@@ -18,6 +18,7 @@ HALF_LENGTHS_S: Final = (0.1, 0.15, 0.25, 0.4, 0.7, 1.0)
 _CHANGED: Final = 30.0  # grey levels
 _COMPACT: Final = np.ones((5, 5), np.uint8)  # areas smaller than this are edges of things that move
 _FULL_SHARE: Final = 0.25  # of the changed area: the whole picture fades
+_PURE: Final = 0.03  # a picture with less than this of the other counts as unmixed
 _SOME_SHARE: Final = 0.03  # only a person fades, over the same background ...
 _LONGEST_FIGURE_FADE_S: Final = 0.25  # half of it; longer ones look like somebody who moves
 _DIP: Final = 0.82  # ... and loses contrast against it meanwhile
@@ -31,12 +32,10 @@ class Fade:
     Attributes:
         first: first frame in which two pictures show.
         last: last such frame.
-        strength: how clear it is; to choose among overlapping ones.
     """
 
     first: int
     last: int
-    strength: float
 
 
 def fading_share(window: Sequence[Grey], centre: int, half: int) -> float:
@@ -80,15 +79,26 @@ def find_fade(window: Sequence[Grey], centre: int, fps: float, structure_kept: f
             shares[half] = fading_share(window, centre, half)
     if not shares:
         return None
-    half = max(shares, key=shares.get)
-    if shares[half] >= _FULL_SHARE and structure_kept < 0.5:
-        return Fade(centre - half, centre + half, shares[half])
+    half = max((half for half, share in shares.items() if share >= _FULL_SHARE), default=0)
+    if half and structure_kept < 0.5:
+        return Fade(*_extent(window, centre, half))
     short = {half: share for half, share in shares.items() if half <= max(3, round(_LONGEST_FIGURE_FADE_S * fps))}
     half = max(short, key=short.get, default=0)
     if not half or short[half] < _SOME_SHARE:
         return None
     dip = _contrast_dip(window, centre, half)
-    return Fade(*dip, short[half]) if dip else None
+    return Fade(*dip) if dip else None
+
+
+def _extent(window: Sequence[Grey], centre: int, half: int) -> tuple[int, int]:
+    """First and last frame around the centre that is a mixture of the pictures at both ends."""
+    start, end = (window[centre + offset].astype(np.float32) for offset in (-half, half))
+    change = end - start
+    power = float((change * change).sum())
+    frames = range(centre - half, centre + half + 1)
+    share = np.array([float(((window[frame] - start) * change).sum()) for frame in frames]) / power
+    mixed = np.flatnonzero((share > _PURE) & (share < 1 - _PURE))
+    return centre - half + int(mixed[0]), centre - half + int(mixed[-1])
 
 
 def _contrast_dip(window: Sequence[Grey], centre: int, half: int) -> tuple[int, int] | None:

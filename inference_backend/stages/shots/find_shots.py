@@ -57,6 +57,7 @@ class _Watcher:
     def __init__(self, count: int, fps: float, shortest: int) -> None:
         self._fps = fps
         self._shortest = max(1, shortest)
+        self._stride = max(1, round(fps / 30))  # a fade lasts several frames at any rate
         self._reach = max(3, round(2 * max(HALF_LENGTHS_S) * fps))
         self._greys: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=2 * self._reach + 1)
         self._details: deque[tuple[int, Small]] = deque(maxlen=2 * _NEIGHBOURS)
@@ -81,7 +82,7 @@ class _Watcher:
             self._check_cut(place)
         for centre in range(max(0, len(self._greys) - self._reach), len(self._greys)):
             self._check_fade(centre)
-        fades = _strongest(self._fades)
+        fades = _joined(self._fades)
         cuts = [cut for cut in self._without_flashes() if not any(f.first - 1 <= cut <= f.last + 1 for f in fades)]
         starts = sorted([*cuts, *((fade.first + fade.last + 1) // 2 for fade in fades)])
         kept = [start for start, previous in zip(starts, [-self._count, *starts], strict=False) if start - previous > 1]
@@ -95,13 +96,15 @@ class _Watcher:
 
     def _check_fade(self, centre: int) -> None:
         frames, greys = zip(*self._greys, strict=True)
+        if frames[centre] % self._stride:
+            return
         half = min(centre, len(greys) - 1 - centre, self._reach // 2)
         if half < 3:
             return
         kept = likeness(structure(greys[centre - half]), structure(greys[centre + half]))
         fade = find_fade(greys, centre, self._fps, kept)
         if fade:
-            self._fades.append(Fade(frames[fade.first], frames[fade.last], fade.strength))
+            self._fades.append(Fade(frames[fade.first], frames[fade.last]))
 
     def _without_flashes(self) -> list[int]:
         """The cuts, without pairs close together after which the old scene is back."""
@@ -117,10 +120,12 @@ class _Watcher:
         return kept
 
 
-def _strongest(fades: list[Fade]) -> list[Fade]:
-    """The clearest of each group of fades that overlap, in order of time."""
-    kept: list[Fade] = []
-    for fade in sorted(fades, key=lambda fade: fade.strength, reverse=True):
-        if all(fade.last < other.first or fade.first > other.last for other in kept):
-            kept.append(fade)
-    return sorted(kept, key=lambda fade: fade.first)
+def _joined(fades: list[Fade]) -> list[Fade]:
+    """The fades in order of time, those that overlap or touch made one: each saw a part of it."""
+    joined: list[Fade] = []
+    for fade in sorted(fades, key=lambda fade: fade.first):
+        if joined and fade.first <= joined[-1].last + 1:
+            joined[-1] = Fade(joined[-1].first, max(joined[-1].last, fade.last))
+        else:
+            joined.append(fade)
+    return joined
