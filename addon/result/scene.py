@@ -45,10 +45,17 @@ class ShotObjects:
 
 @dataclass
 class Take:
-    """What was built for one result."""
+    """What was built for one result.
+
+    Attributes:
+        name: what its names begin with.
+        shots: in the order of the clip.
+        notes: sentences for the person about what the camera cannot match by itself.
+    """
 
     name: str
     shots: list[ShotObjects] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def people(self) -> list[PersonObjects]:
@@ -76,7 +83,7 @@ def build_take(
         settings: names and options.
     """
     names = TakeNames(settings.clip)
-    take = Take(names.take)
+    take = Take(names.take, notes=_camera_notes(scene, result))
     shots = _shots(result, times)
     view = View(result.K, result.size_wh, result.R_cam_to_world, result.cam_pos_world, result.time_s, result.fps)
     aspect = _render_aspect(scene)
@@ -139,6 +146,27 @@ def _shots(result: Result, times: KeyTimes) -> list[tuple[int, KeyTimes, list[Pe
 def _render_aspect(scene: bpy.types.Scene) -> float:
     render = scene.render
     return render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+
+
+def _camera_notes(scene: bpy.types.Scene, result: Result) -> list[str]:
+    notes = []
+    width, height = result.size_wh
+    if abs(_render_aspect(scene) * height / width - 1.0) > 0.005:
+        notes.append(
+            f"The scene's resolution has another shape than the video's {width} x {height}: the camera shows the whole "
+            "video and some more beside it. In a scene of the video's shape it shows exactly the video."
+        )
+    if np.abs(result.dist).max() > 1e-6:
+        notes.append(
+            "The video's lens bends straight lines and Blender's camera does not, so bodies near the picture's border "
+            "may stand some pixels beside the video."
+        )
+    focal = result.K[:, 0, 0] / result.K[:, 1, 1]
+    if np.abs(focal - 1.0).max() > 0.002:
+        notes.append(
+            "The given focal lengths differ between width and height: set the pixel aspect of the scene to match them."
+        )
+    return notes
 
 
 def _mark_unseen(scene: bpy.types.Scene, who: str, valid: NDArray[np.bool_], times: KeyTimes) -> None:

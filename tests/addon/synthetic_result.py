@@ -67,6 +67,7 @@ class Clip:
     cam_pos_world: np.ndarray | None = None
     shot_id: np.ndarray | None = None
     first_index: int = 0
+    dist: np.ndarray = field(default_factory=lambda: np.zeros(5))
     people: dict = field(default_factory=dict)
 
 
@@ -129,7 +130,7 @@ def write_result(folder: Path, clip: Clip, body: PlainBody) -> tuple[Path, Path]
         "size_wh": np.array(clip.size_wh),
         "shot_id": np.zeros(count, dtype=np.int64) if clip.shot_id is None else clip.shot_id,
         "K": np.tile(K, (count, 1, 1)) if clip.K is None else clip.K,
-        "dist": np.zeros(5),
+        "dist": clip.dist,
         "R_cam_to_world": np.tile(R, (count, 1, 1)) if clip.R_cam_to_world is None else clip.R_cam_to_world,
         "cam_pos_world": np.tile([0.0, 1.3, 5.0], (count, 1)) if clip.cam_pos_world is None else clip.cam_pos_world,
         "floor_y": 0.0,

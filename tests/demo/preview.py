@@ -71,7 +71,7 @@ class Stage:
             lens = bpy.data.cameras.new("Preview side")
             self._side = bpy.data.objects.new("Preview side", lens)
             lens.lens = 50
-            distance = 2.6 + 1.6 * max(float(np.linalg.norm((high - low)[:2])), 1.6)
+            distance = 2.9 + 1.8 * max(float(np.linalg.norm((high - low)[:2])), 1.6)
             self._side.location = centre + distance * aside
             self._side.rotation_euler = (-aside).to_track_quat("-Z", "Y").to_euler()
             self.scene.collection.objects.link(self._side)

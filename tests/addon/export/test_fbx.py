@@ -89,8 +89,8 @@ def test_read_back_it_moves_as_recovered(built, tmp_path, with_mesh):
         assert np.linalg.norm(np.array(found) - np.stack([x, -z, y], axis=-1), axis=-1).max() < 1e-3
     if with_mesh:
         [mesh] = meshes
-        size = np.array(mesh.matrix_world.to_scale()) * np.ptp([v.co for v in mesh.data.vertices], axis=0)
-        assert size.max() == pytest.approx(built.height, abs=1e-3)
+        standing = np.array([mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices])
+        assert np.ptp(standing[:, 2]) == pytest.approx(built.height, abs=1e-3)
     else:
         assert not meshes
 

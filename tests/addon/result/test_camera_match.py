@@ -65,7 +65,7 @@ def test_a_view_of_another_aspect_shows_the_whole_picture(scene, rng, size_wh, f
 
 
 def shown_movie_frame(camera, scene_frame):
-    """The frame, from 1, that Blender takes from the movie: how it is documented to compute it."""
+    """The frame, from 1, that Blender takes from the movie (proved below)."""
     bpy.context.scene.frame_set(scene_frame)
     user = camera.data.background_images[0].image_user
     return min(max(scene_frame - user.frame_start + 1, 0), user.frame_duration) + user.frame_offset
@@ -73,15 +73,17 @@ def shown_movie_frame(camera, scene_frame):
 
 @pytest.fixture
 def movie(scene, tmp_path):
-    """A movie of 12 frames that Blender itself wrote."""
+    """A movie of 12 frames that Blender itself wrote, each brighter than the one before."""
     path = tmp_path / "été 跳 it's.mp4"
-    scene.sequence_editor_create()
-    strip = {"name": "grey", "type": "COLOR", "channel": 1, "frame_start": 1}
-    strips = sequencer_strips(scene.sequence_editor)
-    try:
-        strips.new_effect(**strip, length=12)
-    except TypeError:
-        strips.new_effect(**strip, frame_end=13)
+    strips = sequencer_strips(scene.sequence_editor_create())
+    for frame in range(1, 13):
+        strip = {"name": f"grey {frame}", "type": "COLOR", "channel": 1, "frame_start": frame}
+        try:
+            made = strips.new_effect(**strip, length=1)
+        except TypeError:
+            made = strips.new_effect(**strip, frame_end=frame + 1)
+        made.color = (frame / 13,) * 3
+    scene.view_settings.view_transform = "Standard"
     render = scene.render
     if hasattr(render.image_settings, "media_type"):
         render.image_settings.media_type = "VIDEO"
@@ -94,6 +96,41 @@ def movie(scene, tmp_path):
     bpy.ops.render.render(animation=True)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return path
+
+
+def test_blender_counts_the_frames_of_a_movie_as_we_think(movie, rng):
+    """Backgrounds are drawn in a window only; a texture has the same settings, and can be rendered."""
+    scene = bpy.context.scene
+    view = view_of(rng, 12, LANDSCAPE, 25.0)
+    times = as_shown(np.arange(9, 3, -1), 20, np.arange(12))
+    camera = build_camera("camera", view, times, Footage(movie), 16 / 9, scene.collection)
+    background = camera.data.background_images[0]
+    bpy.ops.mesh.primitive_plane_add(size=1000, location=(0, 0, -1))
+    material = bpy.data.materials.new("screen")
+    if not material.node_tree:
+        material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    nodes.clear()
+    texture, light, end = (nodes.new(f"ShaderNode{kind}") for kind in ("TexImage", "Emission", "OutputMaterial"))
+    links.new(texture.outputs["Color"], light.inputs["Color"])
+    links.new(light.outputs["Emission"], end.inputs["Surface"])
+    bpy.context.object.data.materials.append(material)
+    texture.image = background.image
+    scene.camera = bpy.data.objects.new("above", bpy.data.cameras.new("above"))
+    scene.collection.objects.link(scene.camera)
+    scene.cycles.use_denoising = False
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.resolution_x = scene.render.resolution_y = 8
+    scene.view_settings.view_transform = "Standard"
+    scene.render.filepath = str(movie.with_suffix(".png"))
+    for scene_frame, expected in ((20, 10), (22, 8), (25, 5)):
+        scene.frame_set(scene_frame)
+        for name in ("frame_start", "frame_duration", "frame_offset", "use_auto_refresh"):
+            setattr(texture.image_user, name, getattr(background.image_user, name))
+        bpy.ops.render.render(write_still=True)
+        picture = bpy.data.images.load(scene.render.filepath)
+        assert picture.pixels[0] * 13 == pytest.approx(expected, abs=0.4)
+        bpy.data.images.remove(picture)
 
 
 @pytest.mark.parametrize("clip_fps", [24000 / 1001, 25.0, 60.0])

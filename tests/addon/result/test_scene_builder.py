@@ -236,6 +236,19 @@ def test_poses_lie_where_the_frames_are_shown(scene, tmp_path, plain_body, rng, 
         np.testing.assert_allclose(pose_matrix(armature, "pelvis")[:3, 3], TO_BLENDER @ pelvis[frame], atol=1e-4)
 
 
+def test_what_the_camera_cannot_match_is_said(scene, tmp_path, plain_body, rng):
+    scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
+    clip = one_person(rng, 3)
+    assert build(scene, tmp_path, clip, plain_body).notes == []
+    scene.render.resolution_x = 1080
+    clip.dist = np.array([0.1, 0, 0, 0, 0])
+    clip.K = np.tile(np.array([[1000.0, 0, 640], [0, 1010, 360], [0, 0, 1]]), (3, 1, 1))
+    notes = build(scene, tmp_path, clip, plain_body).notes
+    assert [word in note for word, note in zip(("1280 x 720", "bends", "pixel aspect"), notes, strict=True)] == [
+        True
+    ] * 3
+
+
 def test_a_clip_of_one_frame(scene, tmp_path, plain_body, rng):
     take = build(scene, tmp_path, one_person(rng, 1), plain_body)
     scene.frame_set(100)
