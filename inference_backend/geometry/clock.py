@@ -65,11 +65,13 @@ def sample_seen(
     source = np.asarray(time_s, np.float64)[index]
     lower, upper, weight = _brackets(source, target_s)
     nearest = np.where(weight > 0.5, upper, lower)
-    distance = np.abs(target_s - source[nearest])
+    touching = np.abs(target_s - source[nearest]) <= 0.5 / CLOCK_FPS + 1e-6
+    span = source[upper] - source[lower]
     inside = (target_s >= source[0]) & (target_s <= source[-1])
-    bridged = inside & (source[upper] - source[lower] <= max_gap_s)
-    touching = distance <= 0.5 / CLOCK_FPS + 1e-6
-    weight = np.where(bridged, weight, np.where(weight > 0.5, 1.0, 0.0))
+    bridged = (inside | touching) & (span <= max_gap_s) & (span > 0)
+    # Just beyond the ends the line through the last two samples goes on.
+    line = np.clip((target_s - source[lower]) / np.maximum(span, 1e-9), -1.0, 2.0)
+    weight = np.where(bridged, line, np.where(weight > 0.5, 1.0, 0.0))
     ok = bridged | touching
     out = []
     for array in arrays:

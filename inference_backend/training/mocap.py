@@ -95,7 +95,7 @@ class MocapPack:
         root = self._root[span] * self._meta["root_scale"]
         offsets = self._offsets[self._meta["skeleton"][i]]
         turned = np.empty_like(local)
-        placed = np.empty(local.shape[:2] + (3,))
+        placed = np.empty((*local.shape[:2], 3))
         for j, parent in enumerate(self._meta["parents"]):
             if parent < 0:
                 turned[:, j], placed[:, j] = local[:, j], root

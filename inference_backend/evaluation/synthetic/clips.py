@@ -1,6 +1,7 @@
 """Synthetic test clips: motion capture on the body, seen by a virtual camera, as corrupted landmarks.
 
-Everything an estimator gets (video times, track, camera) and the truth it should find. Seeded: the same seed, the same clip.
+Everything an estimator gets (video times, track, camera) and the truth it should find. Seeded: the same seed, the
+same clip.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """How a pose landmarker errs, as a random process: what it sees is smooth, structured and confidently wrong.
 
-Figures follow measurements of MediaPipe on real clips: slowly varying errors with little white noise; world landmarks whose bones are
+Figures follow measurements of MediaPipe on real clips: slowly varying errors with little white noise; world
+landmarks whose bones are
 turned rather than stretched; hidden joints that hold false hypotheses for a while and then jump to other ones.
 """
 
@@ -82,6 +83,7 @@ def _world_landmarks(points: Array, restless: Array, rng: np.random.Generator, s
     view = _view(points)
     local = np.einsum("nij,npj->npi", view, points - points[:, _HIPS].mean(axis=1, keepdims=True))
     out = local.copy()
+    both = {part: 0.12 * rng.normal() for part in ("knee", "ankle")}  # legs taken for bent, or for leaning, alike
     for side in ("left", "right"):
         for part, parent in _CHAIN.items():
             i, up = INDEX[f"{side}_{part}"], INDEX[f"{side}_{parent}"]
@@ -90,6 +92,7 @@ def _world_landmarks(points: Array, restless: Array, rng: np.random.Generator, s
             for axis in (0, 1):
                 drift = slow * _slow(rng, (N,), 8.0) * restless
                 turn[:, axis] = scale * (constant * rng.normal() + drift)
+            turn[:, 0] += scale * both.get(part, 0.0)
             turn[:, 2] = 0.3 * scale * slow * _slow(rng, (N,), 8.0)
             bone = local[:, i] - local[:, up]
             out[:, i] = out[:, up] + Rotation.from_rotvec(turn).apply(bone)

@@ -60,7 +60,7 @@ def estimate(
     """
     figure, prior = figure_of(body), load_prior()
     observed = observe(video, track, camera)
-    motion, trust = fit(figure, prior, observed, video.size_wh, settings, ctx)
+    motion, trust = fit(figure, prior, observed, settings, ctx)
     return _at_source(video, track, camera, figure, prior, observed, motion, trust, settings)
 
 
@@ -106,8 +106,9 @@ def _view(observed: Observed, trust: Array) -> Tensor:
     return view_rotation(torch.from_numpy(_fill(centre[:, None], observed.seen[:, None].astype(float))[:, 0]))
 
 
-def build_evidence(observed: Observed, trust: Array, settings: KinematicSettings) -> tuple[Evidence, Tensor]:
-    """Evidence of M frames as one window, and smoothed world landmarks `[M,33,3]` in the camera's axes for the start."""
+def build_evidence(observed: Observed, trust: Array) -> tuple[Evidence, Tensor]:
+    """Evidence of M frames as one window, and smoothed world landmarks `[M,33,3]` in the camera's axes for the
+    start."""
     view = _view(observed, trust)
     world = torch.from_numpy(observed.world)
     vectors = BONES @ world
@@ -129,7 +130,6 @@ def fit(
     figure: Figure,
     prior: MotionPrior,
     observed: Observed,
-    size_wh: tuple[int, int],
     settings: KinematicSettings,
     ctx: StageContext,
 ) -> tuple[Motion, Array]:
@@ -139,7 +139,7 @@ def fit(
         The motion as one window `[1,M,...]`, and the trust `[M,33]` that the landmarks were given.
     """
     trust = landmark_trust(observed.rays, observed.visibility, observed.seen, settings)
-    whole, landmarks = build_evidence(observed, trust, settings)
+    whole, landmarks = build_evidence(observed, trust)
     M = len(observed.seen)
     betas = torch.zeros(figure.points_by_beta.shape[-1], dtype=torch.float64)
     start = analytic_start(figure, prior, betas, landmarks, whole.rays[0], whole.trust[0], smooth_trust(trust))

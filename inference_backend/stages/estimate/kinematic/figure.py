@@ -74,7 +74,8 @@ class Figure:
             axes: `[...,22,3,3]`, columns = rotation axes of each joint in the frame of the points.
 
         Returns:
-            `[...,P,3,66]`: derivative by the angle about each axis, joint by joint; zero for joints not above the point.
+            `[...,P,3,66]`: derivative by the angle about each axis, joint by joint; zero for joints not above the
+            point.
         """
         arm = (points[..., :, None, :] - joints[..., None, :, :]) * self.above[..., None]
         x, y, z = (arm[..., i, None] for i in range(3))
@@ -82,7 +83,8 @@ class Figure:
         return torch.stack([ay * z - az * y, az * x - ax * z, ax * y - ay * x], dim=-3).flatten(-2)
 
     def by_beta(self, turned: Tensor) -> Tensor:
-        """How the points move with the shape, `[...,P,3,B]`, for global rotations `turned [...,22,3,3]`, pelvis fixed."""
+        """How the points move with the shape, `[...,P,3,B]`, for global rotations `turned [...,22,3,3]`, pelvis
+        fixed."""
         count = self.points_by_beta.shape[-1]
         bones = self.joints_by_beta - self.joints_by_beta[[max(p, 0) for p in BODY_PARENTS]]
         moved: list[Tensor] = [torch.zeros(*turned.shape[:-3], 3, count, dtype=turned.dtype)]

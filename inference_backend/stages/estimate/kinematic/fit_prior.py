@@ -1,6 +1,7 @@
 """Fits the motion prior to the training split of the mocap: `python -m ...kinematic.fit_prior --mocap DIR`.
 
-Mean rotations, then a principal component analysis weighted by how far a joint moves what hangs on it, then a mixture of
+Mean rotations, then a principal component analysis weighted by how far a joint moves what hangs on it, then a
+mixture of
 second-order autoregressive processes by hard expectation maximisation over windows. Every clip is also taken mirrored.
 """
 

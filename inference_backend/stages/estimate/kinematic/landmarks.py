@@ -1,12 +1,14 @@
 """Where BlazePose's landmarks sit on the body: the estimator's figure.
 
-The large joints' landmarks are taken at the body's joints, which are anatomical joint centres; fingers at their knuckles; heels,
+The large joints' landmarks are taken at the body's joints, which are anatomical joint centres; fingers at their
+knuckles; heels,
 toes and the face at named points of the skin. Each rides rigidly on the last joint that moves it.
 """
 
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from ....body.body import Body
 from ....geometry.blazepose import LANDMARKS
@@ -22,6 +24,24 @@ _PLACES: Final[dict[str, str]] = {
     "shoulder": "shoulder", "elbow": "elbow", "wrist": "wrist", "pinky": "pinky1", "index": "index1", "thumb": "thumb2",
     "hip": "hip", "knee": "knee", "ankle": "ankle", "heel": "heel", "foot_index": "big_toe",
 }  # fmt: skip
+
+
+# Where the landmarker puts a landmark relative to that place, metres outward, up and forward in the rest pose;
+# measured on the
+# rendered sample clip, both sides averaged, and halved, since that is one person in one set of clothes.
+_SHIFTS: Final[dict[str, tuple[float, float, float]]] = {
+    "nose": (0.0, 0.005, -0.005), "eye": (-0.002, 0.0035, -0.0065), "ear": (-0.011, -0.004, 0.01),
+    "shoulder": (-0.004, 0.0045, 0.0), "elbow": (0.0, 0.0, 0.004), "hip": (-0.0045, 0.0, 0.0095),
+    "knee": (0.0, 0.004, -0.0045), "ankle": (0.0, 0.013, 0.0), "heel": (0.0, 0.0035, 0.0075),
+    "foot_index": (0.01, 0.0055, -0.0025), "index": (-0.0055, -0.003, -0.004), "pinky": (-0.0025, 0.0, 0.0085),
+    "thumb": (0.004, 0.0025, -0.006),
+}  # fmt: skip
+
+
+def _shift(landmark: str) -> Tensor:
+    side, part = _split(landmark)
+    outward, up, forward = _SHIFTS.get(part, (0.0, 0.0, 0.0))
+    return torch.tensor([-outward if side == "right" else outward, up, forward], dtype=torch.float64)
 
 
 def _split(landmark: str) -> tuple[str, str]:
@@ -49,7 +69,7 @@ def figure_of(body: Body) -> Figure:
         else:
             v = body.points[place]
             at, by_beta = body.v_template[v].double().cpu(), body.shapedirs[v].double().cpu()
-        points.append(at)
+        points.append(at + _shift(landmark))
         points_by_beta.append(by_beta)
     body_joints = len(BODY_JOINTS)
     return Figure(

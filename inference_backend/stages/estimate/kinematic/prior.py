@@ -1,11 +1,13 @@
 """A prior over body motion: a mixture of linear autoregressive processes over a low-dimensional pose space.
 
-Pose space: each joint's rotation relative to its mean, as a rotation vector, stacked to x `[63]`; `x = offset + basis @ z` with
+Pose space: each joint's rotation relative to its mean, as a rotation vector, stacked to x `[63]`; `x = offset +
+basis @ z` with
 z `[D]` whitened over the mocap. Motion: in regime k
 
     z_t = A1_k z_(t-1) + A2_k z_(t-2) + b_k + e,   e ~ N(0, Q_k)
 
-which is a Gaussian process over the whole clip whose precision matrix is banded. It says how joints move together and how a pose
+which is a Gaussian process over the whole clip whose precision matrix is banded. It says how joints move together
+and how a pose
 goes on, so that what the image does not show is filled in from what it shows, before, after and beside.
 Fitted by `fit_prior` to the training split of the mocap only.
 """
@@ -14,7 +16,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor

@@ -32,7 +32,8 @@ _SPEAKERS = _speakers()
 
 
 def support_of(points: Array, rays: Array, trust: Array, settings: KinematicSettings) -> Array:
-    """Share of each landmark's weight that is left after the fit, `[M,33]`: 1 where it agrees, 0 where it was overruled."""
+    """Share of each landmark's weight that is left after the fit, `[M,33]`: 1 where it agrees, 0 where it was
+    overruled."""
     depth = np.maximum(points[..., 2], 0.3)
     miss = np.linalg.norm(points[..., :2] / depth[..., None] - rays, axis=-1) * depth
     squared = (miss * trust / settings.landmark_sigma) ** 2
@@ -48,7 +49,8 @@ def confidence_of(support: Array) -> Array:
 def depth_sigma_of(points: Array, weight: Array, seen: NDArray[np.bool_], settings: KinematicSettings) -> Array:
     """Standard deviation `[M]` of the distance, metres: how well a size in the image fixes it, plus drift where unseen.
 
-    The error that all frames share because the person's true stature is not known (about 5 % of the distance) is left out.
+    The error that all frames share because the person's true stature is not known (about 5 % of the distance) is
+    left out.
     """
     spread = points[..., :2] - points[..., :2].mean(axis=1, keepdims=True)
     size = np.sqrt((weight**2 * (spread**2).sum(axis=-1)).sum(axis=1))

@@ -12,7 +12,8 @@ class KinematicSettings:
 
     Attributes:
         landmark_sigma: of a well visible image landmark.
-        unseen_sigma_factor: how much larger that is at visibility 0 (grows with `(1 - visibility) ** visibility_power`).
+        unseen_sigma_factor: how much larger that is at visibility 0 (grows with `(1 - visibility) **
+            visibility_power`).
         visibility_power: see above.
         restless_scale: jumping about (in body heights) at which a landmark's trust is halved; 0 switches that off.
         outlier_sigmas: residuals beyond this many sigmas lose their weight (Geman-McClure).
@@ -36,8 +37,8 @@ class KinematicSettings:
     """
 
     landmark_sigma: float = 0.03
-    unseen_sigma_factor: float = 6.0
-    visibility_power: float = 1.5
+    unseen_sigma_factor: float = 15.0
+    visibility_power: float = 2.0
     restless_scale: float = 0.03
     start_tolerance: float = 4.0
     outlier_sigmas: float = 3.0
@@ -49,7 +50,7 @@ class KinematicSettings:
     root_acceleration: float = 4.0
     root_turn_acceleration: float = 20.0
     foot_speed: float = 0.4
-    foot_sigma: float = 0.15
+    foot_sigma: float = 0.2
     limit_sigma: float = 0.05
     betas_sigma: float = 0.5
     iterations: int = 12

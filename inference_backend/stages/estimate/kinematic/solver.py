@@ -46,7 +46,8 @@ class Motion:
 
 @dataclass(frozen=True)
 class Posed:
-    """A motion's figure: joints `[B,T,22,3]`, points `[B,T,33,3]`, rotations to the camera, and pose vectors `[B,T,21,3]`."""
+    """A motion's figure: joints `[B,T,22,3]`, points `[B,T,33,3]`, rotations to the camera, and pose vectors
+    `[B,T,21,3]`."""
 
     joints: Tensor
     points: Tensor
@@ -303,7 +304,7 @@ class Solver:
     def choose_regimes(self, motion: Motion, spread: float = 8.0) -> None:
         """Responsibility of each regime for each frame, from how well it predicts the motion around it."""
         prior, z = self.prior, motion.z
-        B, T, D = z.shape
+        B, T, _D = z.shape
         if T < 3 or prior.regimes == 1:
             return
         past = torch.cat([z[:, :-2], z[:, 1:-1], torch.ones_like(z[:, 2:, :1])], dim=-1)

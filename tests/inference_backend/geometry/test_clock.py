@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from inference_backend.geometry.clock import clock_times, cubic, sample_seen, slerp
+
+RATES = {
+    "23.976": np.arange(60) / 23.976,
+    "25": np.arange(60) / 25,
+    "29.97": np.arange(60) / 29.97 + 3.2,
+    "60": np.arange(120) / 60,
+    "variable": np.cumsum(np.random.default_rng(0).uniform(0.015, 0.06, 70)),
+}
+
+
+def there_and_back(time_s: np.ndarray, values: np.ndarray) -> np.ndarray:
+    clock = clock_times(time_s)
+    _, (resampled,) = sample_seen(time_s, np.ones(len(time_s), bool), clock, values)
+    filled = np.isfinite(resampled[:, 0])
+    return cubic(clock[filled], resampled[filled], time_s[time_s <= clock[filled][-1]])
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_smooth_path_survives_the_round_trip(rate: str):
+    time_s = RATES[rate]
+    path = np.stack([np.sin(2 * np.pi * 0.8 * time_s), 0.4 * time_s], axis=-1)
+    back = there_and_back(time_s, path)
+    assert len(back) >= len(path) - 1
+    assert np.abs(back - path[: len(back)]).max() < 0.012
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_clock_covers_the_clip_and_ticks_evenly(rate: str):
+    time_s = RATES[rate]
+    clock = clock_times(time_s)
+    assert clock[0] == time_s[0]
+    assert clock[-1] > time_s[-1] - 0.1 / 30 - 1e-9
+    assert clock[-1] < time_s[-1] + 1 / 30
+    assert np.allclose(np.diff(clock), 1 / 30)
+
+
+def test_a_source_at_30_fps_is_taken_as_it_is():
+    time_s = np.arange(10) / 30
+    values = np.random.default_rng(1).normal(size=(10, 3))
+    seen, (resampled,) = sample_seen(time_s, np.ones(10, bool), clock_times(time_s), values)
+    assert len(resampled) == 10
+    assert seen.all()
+    assert np.abs(resampled - values).max() < 1e-6
+
+
+def test_evidence_is_not_invented_across_a_gap():
+    time_s = np.arange(30) / 30
+    seen = np.ones(30, bool)
+    seen[10:20] = False
+    values = np.where(seen, 1.0, np.nan)[:, None]
+    ok, (resampled,) = sample_seen(time_s, seen, clock_times(time_s), values)
+    assert np.array_equal(ok, seen)
+    assert np.isnan(resampled[10:20]).all()
+    assert np.isfinite(resampled[ok]).all()
+
+
+def test_nothing_seen_gives_nothing():
+    ok, (resampled,) = sample_seen(np.arange(3) / 30, np.zeros(3, bool), np.arange(3) / 30, np.full((3, 2), np.nan))
+    assert not ok.any()
+    assert resampled.shape == (3, 2)
+
+
+def test_one_frame():
+    assert np.array_equal(clock_times(np.array([2.5])), [2.5])
+    assert np.array_equal(cubic(np.array([2.5]), np.ones((1, 4)), np.array([2.5])), np.ones((1, 4)))
+    assert slerp(np.array([0.0]), np.eye(3)[None], np.array([0.0, 1.0])).shape == (2, 3, 3)
+
+
+def test_slerp_turns_at_constant_speed_and_holds_beyond_the_ends():
+    ends = Rotation.from_rotvec([[0, 0, 0], [0, 0, 1.2]]).as_matrix()
+    got = Rotation.from_matrix(slerp(np.array([0.0, 1.0]), ends, np.array([-1.0, 0.25, 0.5, 2.0]))).as_rotvec()
+    assert np.allclose(got[:, 2], [0, 0.3, 0.6, 1.2])
