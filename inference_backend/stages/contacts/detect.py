@@ -84,10 +84,12 @@ def detect(
     height = smooth(time_s, points[..., 1], settings.smoothing_s) - clearance
     lowest = height.argmin(1)
     rows = np.arange(len(height))
-    resting = valid & (moving[rows, lowest] < settings.keep_speed_mps)
+    resting = valid & (moving[rows, lowest] < max(settings.keep_speed_mps, settings.speed_mps))
     height = height - floor_height(height[rows, lowest], resting, time_s, settings.floor_error_m)[:, None]
+    keep_height = max(settings.keep_height_m, settings.height_m)
+    keep_speed = max(settings.keep_speed_mps, settings.speed_mps)
     start = (height < settings.height_m) & (moving < settings.speed_mps) & valid[:, None]
-    keep = (height < settings.keep_height_m) & (moving < settings.keep_speed_mps) & valid[:, None]
+    keep = (height < keep_height) & (moving < keep_speed) & valid[:, None]
     out = np.zeros_like(start)
     for k in range(start.shape[1]):
         run = hysteresis(start[:, k], keep[:, k])

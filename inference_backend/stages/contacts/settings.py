@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 2
+VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -17,17 +17,17 @@ class ContactSettings:
     Attributes:
         height_m: metres over the floor.
         speed_mps: metres per second.
-        keep_height_m: metres over the floor; at least `height_m`.
-        keep_speed_mps: metres per second; at least `speed_mps`.
+        keep_height_m: metres over the floor; never less than `height_m` counts.
+        keep_speed_mps: metres per second; never less than `speed_mps` counts.
         floor_error_m: how far the recovered floor may be off, metres; slow errors up to this are seen through.
         min_contact_s: shorter contacts are dropped.
         min_gap_s: shorter gaps between two contacts are closed.
         smoothing_s: period in seconds below which motion counts as jitter when speed is measured.
     """
 
-    height_m: float = 0.04
+    height_m: float = 0.055
     speed_mps: float = 0.3
-    keep_height_m: float = 0.06
+    keep_height_m: float = 0.065
     keep_speed_mps: float = 0.5
     floor_error_m: float = 0.10
     min_contact_s: float = 0.10
@@ -41,9 +41,3 @@ class ContactSettings:
                 raise RecoverError(
                     ErrorCode.BAD_SETTING, f"Contact setting {name} is {value}.", "Choose a value between 0 and 10."
                 )
-        if self.keep_height_m < self.height_m or self.keep_speed_mps < self.speed_mps:
-            raise RecoverError(
-                ErrorCode.BAD_SETTING,
-                "The contact thresholds for keeping a contact are below those for starting one.",
-                "Set keep_height_m and keep_speed_mps at least as high as height_m and speed_mps.",
-            )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

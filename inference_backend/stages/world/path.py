@@ -14,6 +14,8 @@ from .settings import WorldSettings
 
 _SPEED = 0.1
 """Metres per second: the scale that turns the settings' seconds into metres (RopeTP specification: sigma = s x 0.1)."""
+_TYPICAL_DEPTH_SIGMA_M = 0.1
+"""Depth error for which the settings' crossover along the ray holds; it grows with the error."""
 _ACCELERATION = 30.0
 """Metres per second squared that a body may do; keeps jitter out."""
 _FLOOR_SIGMA_M = 0.03
@@ -71,7 +73,7 @@ def fuse(
     ray = ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
     along = ray[:, :, None] * ray[:, None]
     lateral = settings.lateral_s * _SPEED
-    depth = np.maximum(settings.depth_s * _SPEED * depth_sigma / np.maximum(np.median(depth_sigma), 1e-6), lateral)
+    depth = np.maximum(settings.depth_s * _SPEED * np.clip(depth_sigma / _TYPICAL_DEPTH_SIGMA_M, 0.2, 3), lateral)
     precision = (np.eye(3) - along) / lateral**2 + along / depth[:, None, None] ** 2
     weight = seconds * np.maximum(confidence, _UNSEEN)
     solver.add(np.ones((count, 1)), precision * weight[:, None, None], pelvis)

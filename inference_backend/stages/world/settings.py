@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)
