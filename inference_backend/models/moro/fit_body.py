@@ -50,7 +50,7 @@ def joint_regressor(body: Body, vertex_ids: NDArray[np.int64]) -> NDArray[np.flo
 
     A body's own regressor is meant for the rest pose, and may use vertices that are not among these. Here each joint
     gets the weights on the vertices nearest to it, adding up to 1, that find it best in random poses and shapes while
-    every vertex carries independent noise: `w ~ (G + s^2 I)^-1 1`, G the second moments of the vertices about the joint.
+    every vertex has independent noise: `w ~ (G + s^2 I)^-1 1`, G the second moments of the vertices about the joint.
 
     Args:
         body: the body.

@@ -5,7 +5,6 @@ Written tensor by tensor, so that converting a checkpoint of several GB needs li
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,15 +89,15 @@ def write_weights(path: Path, entries: Iterable[Entry], config: MoroConfig, prov
     text += b" " * (-len(text) % 8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("wb") as file:
                 file.write(len(text).to_bytes(8, "little") + text)
                 for item in entries:
                     file.write(item.load().contiguous().view(-1).view(torch.uint8).numpy())
-            Path(temporary).replace(path)
+            temporary.replace(path)
         finally:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise RecoverError(
             ErrorCode.BAD_OUTPUT,
