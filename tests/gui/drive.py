@@ -139,4 +139,5 @@ def begin():
     bpy.app.timers.register(tick, first_interval=0.5, persistent=True)
 
 
+bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(begin, first_interval=1.0)

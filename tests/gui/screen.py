@@ -74,14 +74,21 @@ class Screen:
         return json.loads((self.folder / "state.json").read_text())
 
     def buttons(self):
-        """Rectangles (x, y, width, height) of all operators' buttons in view, from the top."""
+        """Rectangles (x, y, width, height) of the operators' buttons in the sidebar, from the top."""
         self.ask("paint", True)
-        picture = self.shot("buttons").astype(int)
+        found = []
+        end = time.monotonic() + 20  # drawing in software can take a while
+        while not found and time.monotonic() < end:
+            found = self._magenta()
         self.ask("paint", False)
+        return found
+
+    def _magenta(self):
+        picture = self.shot("buttons").astype(int)
         magenta = (picture[..., 0] > 200) & (picture[..., 1] < 90) & (picture[..., 2] > 200)
         mask = cv2.morphologyEx(magenta.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 15), np.uint8))
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-        found = [tuple(row[:4]) for row in stats[1:].tolist() if row[2] > 60 and row[3] > 12]
+        found = [tuple(row[:4]) for row in stats[1:].tolist() if row[2] > 60 and row[3] > 12 and row[0] > SIZE[0] // 2 and row[1] > 60]
         return sorted(found, key=lambda r: (r[1], r[0]))
 
     def press(self, rectangle):
@@ -95,7 +102,7 @@ def wait_for(condition, seconds):
         try:
             if condition():
                 return
-        except (OSError, ValueError):
+        except (OSError, ValueError, LookupError):
             pass
         time.sleep(0.2)
     raise TimeoutError("the window did not get there in time")
