@@ -123,7 +123,8 @@ class VideoFile:
             width=width, height=height, format="rgb24", interpolation=Interpolation.AREA
         ).to_ndarray()
         turn = _TURNS.get(_quarter(frame))
-        return picture if turn is None else cv2.rotate(picture, turn)
+        # PyAV's rows may be padded, and other libraries take the bytes as they lie.
+        return np.ascontiguousarray(picture) if turn is None else cv2.rotate(picture, turn)
 
     def _open(self) -> None:
         require_content(self.path)

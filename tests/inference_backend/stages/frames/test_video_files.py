@@ -35,6 +35,7 @@ def test_every_frame_comes_once_in_order(clips, name, options):
     _, picture = next(iter(read_frames(video)))
     assert picture.dtype == np.uint8
     assert picture.shape == (video.size_wh[1], video.size_wh[0], 3)
+    assert picture.flags.c_contiguous
 
 
 @pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60)])
