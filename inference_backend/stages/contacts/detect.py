@@ -7,6 +7,9 @@ from scipy.ndimage import label
 from ...geometry.banded import frame_seconds, smooth
 from .settings import ContactSettings
 
+STILL_MPS, STILL_ALLOWANCE = 0.2, 0.8
+"""A point slower than this may be higher, by up to this share: recovered ankles are often tipped by ten degrees or
+more, while somebody who lifts a heel moves it."""
 FLOOR_PERIOD_S = 4.0
 """Errors of the floor's height are taken to change over seconds, as monocular depth does."""
 
@@ -88,8 +91,9 @@ def detect(
     height = height - floor_height(height[rows, lowest], resting, time_s, settings.floor_error_m)[:, None]
     keep_height = max(settings.keep_height_m, settings.height_m)
     keep_speed = max(settings.keep_speed_mps, settings.speed_mps)
-    start = (height < settings.height_m) & (moving < settings.speed_mps) & valid[:, None]
-    keep = (height < keep_height) & (moving < keep_speed) & valid[:, None]
+    allowance = 1 + STILL_ALLOWANCE * np.clip(1 - moving / STILL_MPS, 0, 1)
+    start = (height < allowance * settings.height_m) & (moving < settings.speed_mps) & valid[:, None]
+    keep = (height < allowance * keep_height) & (moving < keep_speed) & valid[:, None]
     out = np.zeros_like(start)
     for k in range(start.shape[1]):
         run = hysteresis(start[:, k], keep[:, k])

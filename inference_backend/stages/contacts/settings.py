@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class ContactSettings:
         smoothing_s: period in seconds below which motion counts as jitter when speed is measured.
     """
 
-    height_m: float = 0.055
+    height_m: float = 0.045
     speed_mps: float = 0.3
-    keep_height_m: float = 0.065
+    keep_height_m: float = 0.06
     keep_speed_mps: float = 0.5
     floor_error_m: float = 0.10
     min_contact_s: float = 0.10

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True)
