@@ -6,6 +6,9 @@ from torch.nn import functional
 
 from .rope import rotary_angles, rotate
 
+TOKENS_AT_ONCE = 16384
+"""Tokens that a sub-layer takes at once outside training: bounds memory, and on a CPU keeps work in its caches."""
+
 _QUERY_BLOCK = 128
 """Frames that one call of the banded temporal attention answers; its keys reach `attention_reach` further."""
 

@@ -9,10 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .attention import Attention, Mlp, TemporalAttention
-
-TOKENS_AT_ONCE = 16384
-"""Tokens that a sub-layer takes at once outside training: bounds memory, and on a CPU keeps work in its caches."""
+from .attention import TOKENS_AT_ONCE, Attention, Mlp, TemporalAttention
 
 
 class DualBlock(nn.Module):

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .attention import TOKENS_AT_ONCE
+
 
 class ImageEncoder(nn.Module):
     """Post-norm transformer encoder."""
@@ -24,6 +26,16 @@ class ImageEncoder(nn.Module):
             x: `[N,J,C]`.
             ignore: bool `[N,J]`, tokens that nobody may attend to; None: all may be attended to.
         """
+        if torch.is_grad_enabled():
+            return self._encode(x, ignore)
+        out = torch.empty_like(x)
+        at_once = max(1, TOKENS_AT_ONCE // x.shape[1])
+        for start in range(0, len(x), at_once):
+            part = slice(start, start + at_once)
+            out[part] = self._encode(x[part], None if ignore is None else ignore[part])
+        return out
+
+    def _encode(self, x: Tensor, ignore: Tensor | None) -> Tensor:
         for layer in self.transformer.layers:
             x = layer(x, src_key_padding_mask=ignore)
         return x

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .attention import TOKENS_AT_ONCE
 from .dst_former import Decoded, DstFormer
-from .dstformer import TOKENS_AT_ONCE, DualBlock
+from .dstformer import DualBlock
 from .precision import mixed_precision
 
 

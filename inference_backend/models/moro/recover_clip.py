@@ -9,7 +9,7 @@ from torch import Tensor
 from .decoding import decode_tokens
 from .evidence import EvidenceSource, WindowEvidence
 from .network import Moro
-from .windows import kept_spans, window_spans
+from .windows import Span, kept_spans, window_spans
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ def recover_clip(
     steps: int = 5,
     known_ids: Tensor | None = None,
     reference: bool = False,
+    windows_at_once: int = 1,
     progress: Callable[[int], None] = lambda _frames: None,
 ) -> ClipMotion:
     """Recover a clip.
@@ -53,40 +54,57 @@ def recover_clip(
         steps: decoding steps.
         known_ids: int64 `[T,P]`, tokens to keep, MASK elsewhere; None: none are known.
         reference: the plain reading of the method, for comparison.
+        windows_at_once: windows of equal length that are decoded as one batch; more suit small networks on a GPU.
         progress: called with the number of frames that are done, after each window.
 
     Returns:
         The motion, on the CPU. Windows are independent and cut in the middle of their overlaps, as released.
     """
     config = model.config
-    device = model.trajectory_mean.device
     windows = window_spans(len(source), config.clip_frames, config.overlap_frames)
+    kept = kept_spans(windows, config.overlap_frames)
     pieces = []
-    for (start, stop), (first, last) in zip(windows, kept_spans(windows, config.overlap_frames), strict=True):
-        evidence = source.window(start, stop)
-        known = None if known_ids is None else known_ids[None, start:stop].to(device)
-        pieces.append(_recover_window(model, evidence, steps, known, reference, slice(first - start, last - start)))
-        progress(last)
+    # Windows with different numbers of known tokens take different numbers of steps, so each goes alone.
+    for group in _equal_runs(windows, 1 if known_ids is not None else windows_at_once):
+        evidence = [source.window(*windows[i]) for i in group]
+        known = None if known_ids is None else torch.stack([known_ids[slice(*windows[i])] for i in group])
+        parts = _recover_windows(model, evidence, steps, known, reference)
+        for row, i in enumerate(group):
+            keep = slice(kept[i][0] - windows[i][0], kept[i][1] - windows[i][0])
+            pieces.append(tuple(part[row, keep].cpu() for part in parts))
+        progress(kept[group[-1]][1])
     columns = zip(*pieces, strict=True)
     return ClipMotion(*(torch.cat(column) for column in columns))
 
 
-def _recover_window(
-    model: Moro, evidence: WindowEvidence, steps: int, known_ids: Tensor | None, reference: bool, keep: slice
+def _equal_runs(windows: list[Span], at_once: int) -> list[list[int]]:
+    """Successive windows of equal length, at most so many together."""
+    runs: list[list[int]] = []
+    for i, (start, stop) in enumerate(windows):
+        last = runs[-1] if runs else []
+        if last and len(last) < at_once and windows[last[0]][1] - windows[last[0]][0] == stop - start:
+            last.append(i)
+        else:
+            runs.append([i])
+    return runs
+
+
+def _recover_windows(
+    model: Moro, evidence: list[WindowEvidence], steps: int, known_ids: Tensor | None, reference: bool
 ) -> tuple[Tensor, ...]:
+    """Recover windows of equal length as one batch: the fields of `ClipMotion` with a leading axis."""
     device = model.trajectory_mean.device
-    tokens, box = evidence.tokens[None].to(device), evidence.box[None].to(device)
-    valid = None if evidence.valid is None else evidence.valid[None].to(device)
-    image = model.dst_former.encode_image(tokens.float(), valid, box)
+    tokens, valid, box, turn = zip(*evidence, strict=True)
+    masks = None if valid[0] is None else torch.stack(valid).to(device)
+    image = model.dst_former.encode_image(torch.stack(tokens).to(device).float(), masks, torch.stack(box).to(device))
+    known_ids = None if known_ids is None else known_ids.to(device)
     found = decode_tokens(model, image, steps, known_ids, reference)
-    codes = model.smoother(model.codes(found.ids))
-    turn = evidence.to_camera.to(device)
-    parts = (
+    to_camera = torch.stack(turn).to(device)[:, None]
+    return (
         found.ids,
-        codes,
+        model.smoother(model.codes(found.ids)),
         found.confidence,
-        turn @ found.rotation,
-        (found.translation @ turn.mT).squeeze(2),
+        to_camera @ found.rotation,
+        (found.translation @ to_camera.mT).squeeze(2),
         found.contact.sigmoid(),
     )
-    return tuple(part[0, keep].cpu() for part in parts)

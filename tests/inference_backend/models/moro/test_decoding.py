@@ -156,6 +156,22 @@ def test_long_clips_are_cut_in_the_middle_of_overlaps(landmark_network, frames, 
         near(found.translation[first:last], alone.translation[0, keep, 0])
 
 
+def test_windows_in_a_batch_change_nothing(landmark_network, near):
+    source = Memory(landmark_network, 77)
+    one, several = (recover_clip(landmark_network, source, windows_at_once=n) for n in (1, 3))
+    assert torch.equal(one.ids, several.ids)
+    near(one.codes, several.codes)
+    near(one.rotation, several.rotation)
+
+
+def test_known_tokens_of_a_long_clip(landmark_network):
+    source = Memory(landmark_network, 50)
+    known = torch.full((50, 12), MASK)
+    known[30:34] = torch.arange(12)
+    found = recover_clip(landmark_network, source, known_ids=known, windows_at_once=4)
+    assert torch.equal(found.ids[30:34], known[30:34])
+
+
 def test_windows_cover_every_frame_once():
     for frames in range(1, 200):
         windows = window_spans(frames, 24, 8)
