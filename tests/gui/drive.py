@@ -83,6 +83,12 @@ def obey(request):
         paint_buttons(value)
     elif kind == "frame":
         bpy.context.scene.frame_set(value)
+    elif kind == "frame without contact":
+        armature = next(o for o in bpy.data.objects if o.type == "ARMATURE")
+        scene = bpy.context.scene
+        scene.frame_set(scene.frame_start + 5)
+        while armature["contact_left_heel"] and scene.frame_current < scene.frame_end:
+            scene.frame_set(scene.frame_current + 1)
     elif kind == "select":
         armature = next(o for o in bpy.data.objects if o.type == "ARMATURE")
         bpy.context.view_layer.objects.active = armature

@@ -88,7 +88,11 @@ class Screen:
         magenta = (picture[..., 0] > 200) & (picture[..., 1] < 90) & (picture[..., 2] > 200)
         mask = cv2.morphologyEx(magenta.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 15), np.uint8))
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-        found = [tuple(row[:4]) for row in stats[1:].tolist() if row[2] > 60 and row[3] > 12 and row[0] > SIZE[0] // 2 and row[1] > 60]
+        found = [
+            tuple(row[:4])
+            for row in stats[1:].tolist()
+            if row[2] > 60 and row[3] > 12 and row[0] > SIZE[0] // 2 and row[1] > 60
+        ]
         return sorted(found, key=lambda r: (r[1], r[0]))
 
     def press(self, rectangle):
