@@ -1,15 +1,15 @@
 """Writes the people of one result as plain arrays, for readers without torch (Blender). Keys: docs/body.md."""
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..protocol.errors import ErrorCode, RecoverError
 from ..protocol.skeleton import JOINTS, PARENTS
+from ..records.store import write_npz
 from .body import Body
 from .hands import RELAXED_LEFT_HAND, RELAXED_RIGHT_HAND
 
@@ -25,6 +25,19 @@ def export_person_body(body: Body, path: Path, betas_by_person: Mapping[int, Arr
     Raises:
         RecoverError: BAD_OUTPUT when the file cannot be written.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_npz(path, person_body_arrays(body, betas_by_person), compress=True)
+    except OSError as error:
+        raise RecoverError(
+            ErrorCode.BAD_OUTPUT,
+            f"The body of the result cannot be written to {path} ({error.strerror}).",
+            "Choose another folder, or make room on the disk.",
+        ) from error
+
+
+def person_body_arrays(body: Body, betas_by_person: Mapping[int, ArrayLike]) -> dict[str, NDArray]:
+    """The members of `body.npz`; arguments as in `export_person_body`."""
     arrays: dict[str, ArrayLike] = {
         "v_template": body.v_template,
         "faces": body.faces.to(torch.int32),
@@ -47,23 +60,9 @@ def export_person_body(body: Body, path: Path, betas_by_person: Mapping[int, Arr
         arrays[f"p{person}_betas"] = shape
         arrays[f"p{person}_vertices"] = body.rest_vertices(shape)
         arrays[f"p{person}_rest_joints"] = body.rest_joints(shape)
-    plain = {
+    return {
         key: (value.detach().cpu().float() if value.is_floating_point() else value.cpu()).numpy()
         if isinstance(value, torch.Tensor)
         else np.asarray(value)
         for key, value in arrays.items()
     }
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez_compressed(file, **plain)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise RecoverError(
-            ErrorCode.BAD_OUTPUT,
-            f"The body of the result cannot be written to {path} ({error.strerror}).",
-            "Choose another folder, or make room on the disk.",
-        ) from error

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,13 @@ _REINSTALL: Final[str] = "Install the extension again."
 
 
 def look_at_files() -> list[Finding]:
-    """The open body, the pose model and every weights file."""
-    return [_open_body(), _pose_model(), *(_weights(path) for path in sorted(WEIGHTS.glob("*.safetensors")))]
+    """The open body, the pose model with the libraries that run it, and every weights file."""
+    return [
+        _open_body(),
+        _pose_model(),
+        *_system_libraries(),
+        *(_weights(path) for path in sorted(WEIGHTS.glob("*.safetensors"))),
+    ]
 
 
 def _open_body() -> Finding:
@@ -36,6 +42,18 @@ def _pose_model() -> Finding:
         return Finding("pose model", find_model().name)
     except RecoverError as error:
         return Finding("pose model", error.sentence, ok=False, remedy=error.remedy)
+
+
+def _system_libraries() -> list[Finding]:
+    from ..models.pose_landmarker.system_libraries import LIBRARIES, require_system_libraries
+
+    if sys.platform != "linux":
+        return []
+    try:
+        require_system_libraries()
+    except RecoverError as error:
+        return [Finding("system libraries", error.sentence, ok=False, remedy=error.remedy)]
+    return [Finding("system libraries", ", ".join(LIBRARIES))]
 
 
 def _weights(path: Path) -> Finding:

@@ -9,6 +9,7 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,19 +85,42 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray], *, compress: bool = Fal
         OSError: the file cannot be written; `path` is as it was.
         TypeError: an array would need pickle.
     """
+    part = write_part(path.parent, arrays, compress=compress)
+    try:
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_part(folder: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = False) -> Path:
+    """Write a `.npz` under a temporary name, flushed to disk, for the caller to move into place.
+
+    Args:
+        folder: exists.
+        arrays: the members, none of dtype object.
+        compress: deflate the members.
+
+    Returns:
+        Its path. Nothing is left when an error is raised.
+
+    Raises:
+        OSError: the file cannot be written.
+        TypeError: an array would need pickle.
+    """
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"{name} holds objects.")
-    # Short and independent of the target's name, which may already be as long as the file system allows.
-    part = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
+    # Short and independent of the final name, which may already be as long as the file system allows.
+    part = folder / f".{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
         with part.open("wb") as file:
             (np.savez_compressed if compress else np.savez)(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
+    return part
 
 
 def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.skeleton import JOINTS, PARENTS
+from ...records.store import write_npz
 from ..open_body import OPEN_BODY
 from .people import draw_people, read_targets
 from .plain import plain_skin
@@ -189,7 +190,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OPEN_BODY, help="where to write the .npz")
     out = parser.parse_args().out
     arrays = build()
-    np.savez_compressed(out, **arrays)
+    write_npz(out, arrays, compress=True)
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, sha256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
 
 

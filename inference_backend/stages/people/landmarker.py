@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.pose_landmarker.location import find_model
+from ...models.pose_landmarker.system_libraries import loading_failed
 from .pose import Pose
 from .view import View
 
@@ -38,7 +39,10 @@ class _Landmarker:
             min_tracking_confidence=presence,
             output_segmentation_masks=masks,
         )
-        self._landmarker = vision.PoseLandmarker.create_from_options(options)
+        try:
+            self._landmarker = vision.PoseLandmarker.create_from_options(options)
+        except OSError as error:  # MediaPipe loads its library now, not when it is imported
+            raise loading_failed(error) from error
 
     def close(self) -> None:
         """Frees the networks."""

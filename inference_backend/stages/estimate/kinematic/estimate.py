@@ -150,8 +150,9 @@ def fit(
     betas = _shape(figure, prior, whole, motion, spans[best], settings)
     motion = replace(motion, betas=betas[None])
     pieces = []
-    for i in range(0, len(spans), settings.batch):
-        group = spans[i : i + settings.batch]
+    batch = max(1, round(settings.batch * ctx.batch_scale))
+    for i in range(0, len(spans), batch):
+        group = spans[i : i + batch]
         evidence = stack_evidence(whole, group)
         begin = stack_motion(motion, group)
         pieces.append(_solve(figure, prior, evidence, begin, settings))

@@ -213,18 +213,36 @@ def test_targets_that_cannot_be_written_get_a_sentence(tmp_path):
     assert not list((tmp_path / 'new "folder" 视频' / "below it").iterdir())
 
 
-def test_a_full_disk_leaves_the_old_result_whole(folder, body, clip, tmp_path, monkeypatch):
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_full_disk_leaves_the_old_pair_whole(body, clip, tmp_path, monkeypatch, room):
     arrays = assemble(*clip, [recovered(2, 0)], body, "kinematic", [])
     write_result(tmp_path, arrays, body)
-    before = (tmp_path / "result.npz").read_bytes()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write, written = np.savez_compressed, []
 
-    def full(file, **_arrays):
+    def full(file, **arrays):
+        if len(written) < room:
+            written.append(write(file, **arrays))
+            return
         file.write(b"PK half of it")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np, "savez_compressed", full)
+    newer = assemble(*clip, [recovered(5, 3)], body, "kinematic", [])
     with pytest.raises(RecoverError) as caught:
-        write_result(tmp_path, arrays, body)
+        write_result(tmp_path, newer, body)
     assert caught.value.code is ErrorCode.BAD_OUTPUT
-    assert (tmp_path / "result.npz").read_bytes() == before
+    assert "the disk is full" in caught.value.sentence
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_result_that_cannot_be_replaced_keeps_its_body(body, clip, tmp_path):
+    write_result(tmp_path, assemble(*clip, [recovered(2, 0)], body, "kinematic", []), body)
+    old = (tmp_path / "body.npz").read_bytes()
+    (tmp_path / "result.npz").unlink()
+    (tmp_path / "result.npz").mkdir()
+    with pytest.raises(RecoverError) as caught:
+        write_result(tmp_path, assemble(*clip, [recovered(5, 3)], body, "kinematic", []), body)
+    assert caught.value.code is ErrorCode.BAD_OUTPUT
+    assert (tmp_path / "body.npz").read_bytes() == old
     assert {path.name for path in tmp_path.iterdir()} == {"result.npz", "body.npz"}
