@@ -12,9 +12,12 @@ _NORM_EPS = 1e-6
 
 
 def normalise_crops(crops: Tensor) -> Tensor:
-    """RGB crops uint8 `[N,S,S,3]` to float32 `[N,3,S,S]` with ImageNet's mean and deviation."""
-    mean = torch.tensor(_MEAN, dtype=torch.float64, device=crops.device)
-    std = torch.tensor(_STD, dtype=torch.float64, device=crops.device)
+    """RGB crops uint8 `[N,S,S,3]` to float32 `[N,3,S,S]` with ImageNet's mean and deviation.
+
+    In double precision where the device has it, as the released backbone's pictures were prepared.
+    """
+    exact = torch.float32 if crops.device.type == "mps" else torch.float64
+    mean, std = (torch.tensor(values, dtype=exact, device=crops.device) for values in (_MEAN, _STD))
     scaled = (crops.float() / 255 - mean) / std
     return scaled.float().permute(0, 3, 1, 2)
 

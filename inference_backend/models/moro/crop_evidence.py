@@ -24,6 +24,7 @@ class CropSource:
         crops: yields the clip's crops in order, uint8 `[S,S,3]`, RGB.
         box: `[T,3]`, box feature.
         progress: called with the number of frames that went through the backbone, after each batch.
+        batch_scale: factor on the number of crops in a batch, where memory is short.
     """
 
     def __init__(
@@ -32,7 +33,10 @@ class CropSource:
         crops: Iterator[NDArray[np.uint8]],
         box: Tensor,
         progress: Callable[[int], None] = lambda _frames: None,
+        batch_scale: float = 1.0,
     ) -> None:
+        at_once = _BATCH.get(model.trajectory_mean.device.type, _BATCH_ELSEWHERE)
+        self._at_once = max(1, round(at_once * batch_scale))
         self._model, self._crops, self._box, self._progress = model, crops, box.float(), progress
         self._first, self._last = 0, 0
         self._batches: list[Tensor] = []
@@ -44,9 +48,8 @@ class CropSource:
     def window(self, start: int, stop: int) -> WindowEvidence:
         """Evidence of frames start .. stop - 1."""
         device = self._model.trajectory_mean.device
-        at_once = _BATCH.get(device.type, _BATCH_ELSEWHERE)
         while self._last < stop:
-            count = min(at_once, stop - self._last)
+            count = min(self._at_once, stop - self._last)
             crops = np.stack([next(self._crops) for _ in range(count)])
             tokens = self._model.evidence_tokens(torch.from_numpy(crops).to(device))
             self._batches.append(tokens.to(self._model.dst_former.compute_dtype))

@@ -13,7 +13,8 @@ from .partial_decoder import PartialDecoder
 from .trajectory import canonical_trajectory
 
 _KEPT_SCORE = 1e5
-_CACHE_BYTES = {"cuda": 16 * 2**30}
+_CACHE_SHARE = 0.25
+"""Part of a GPU's free memory that projections may take that do not change between steps."""
 _CACHE_BYTES_ELSEWHERE = 2**30
 
 
@@ -99,8 +100,7 @@ def decode_tokens(
     confidence = torch.where(ids == mask_id, 0.0, 1.0)
     camera = network.embed_trajectory(image.rotation, image.translation)
     if not reference:
-        budget = _CACHE_BYTES.get(ids.device.type, _CACHE_BYTES_ELSEWHERE)
-        partial = PartialDecoder(network, image.tokens, camera, budget)
+        partial = PartialDecoder(network, image.tokens, camera, _cache_bytes(ids.device))
     rotation, translation = image.rotation, image.translation
     for count in masked_counts(step_count(steps, unknown, n_frames * n_tokens), unknown):
         masked = least_certain(scores, count) & (scores < _KEPT_SCORE)
@@ -119,6 +119,12 @@ def decode_tokens(
         confidence = torch.where(masked, probability, confidence)
         scores = torch.where(masked, probability, _KEPT_SCORE)
     return Recovered(ids, confidence, rotation, translation, decoded.contact)
+
+
+def _cache_bytes(device: torch.device) -> int:
+    if device.type != "cuda":
+        return _CACHE_BYTES_ELSEWHERE
+    return int(_CACHE_SHARE * torch.cuda.mem_get_info(device)[0])
 
 
 def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:

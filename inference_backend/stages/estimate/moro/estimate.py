@@ -32,7 +32,34 @@ from .weights import SMPLX_VERTICES, load_moro
 
 NAME = "moro"
 _FIT_SHARE = 0.1
-"""Part of the progress bar that fitting the body takes."""
+_LOOK_SHARE = 0.4
+"""Parts of the progress bar: fitting the body; of the rest, the backbone where there is one."""
+
+
+class _Done:
+    """Frames that each step is through with, as one fraction that never falls."""
+
+    def __init__(self, ctx: StageContext, n_frames: int, look_share: float) -> None:
+        self._ctx, self._n_frames, self._look_share = ctx, n_frames, look_share
+        self._looked = self._decoded = 0
+
+    def looked(self, frames: int) -> None:
+        """The backbone is through with so many frames."""
+        self._looked = frames
+        self._report()
+
+    def decoded(self, frames: int) -> None:
+        """So many frames have tokens."""
+        self._decoded = frames
+        self._report()
+
+    def fitted(self, frames: int) -> None:
+        """So many frames have body parameters."""
+        self._ctx.progress(1 - _FIT_SHARE * (1 - frames / self._n_frames), frames)
+
+    def _report(self) -> None:
+        share = self._look_share * self._looked + (1 - self._look_share) * self._decoded
+        self._ctx.progress((1 - _FIT_SHARE) * share / self._n_frames, self._decoded)
 
 
 def estimate(
@@ -62,20 +89,19 @@ def estimate(
     observed = observe(video, track, camera)
     n_frames = len(observed.time_s)
 
-    def progress(frames: int) -> None:
-        ctx.progress((1 - _FIT_SHARE) * frames / n_frames, frames)
-
-    source = _evidence(model, video, track, camera, observed, progress)
-    motion = recover_clip(model, source, settings.steps, progress=progress)
-    fitting = BodyFitting(body.to(ctx.device), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
+    done = _Done(ctx, n_frames, 0.0 if model.config.backbone is None else _LOOK_SHARE)
+    source = _evidence(model, video, track, camera, observed, ctx, done.looked)
+    motion = recover_clip(model, source, settings.steps, progress=done.decoded)
+    solver = "cuda" if ctx.device.startswith("cuda") else "cpu"
+    fitting = BodyFitting(body.to(solver), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
     codes, turn, pelvis = (x.to(ctx.device) for x in (motion.codes, motion.rotation, motion.translation))
 
     def meshes(frames: Tensor) -> Tensor:
         index = frames.to(codes.device)
-        return place(model.meshes(codes[index]), turn[index], pelvis[index, None])
+        return place(model.meshes(codes[index]), turn[index], pelvis[index, None]).to(solver)
 
     with torch.no_grad():
-        fitted = fitting.fit(meshes, n_frames, lambda n: ctx.progress(1 - _FIT_SHARE * (1 - n / n_frames), n))
+        fitted = fitting.fit(meshes, n_frames, done.fitted)
     body.to("cpu")
     betas, rotations, transl = (x.double().cpu() for x in (fitted.betas, fitted.rotations, fitted.transl))
     betas, rotations, transl, whole = _finite(betas, rotations, transl)
@@ -88,14 +114,20 @@ def estimate(
 
 
 def _evidence(
-    model: Moro, video: Video, track: PersonTrack, camera: Camera, observed: Observed, progress: Callable[[int], None]
+    model: Moro,
+    video: Video,
+    track: PersonTrack,
+    camera: Camera,
+    observed: Observed,
+    ctx: StageContext,
+    progress: Callable[[int], None],
 ) -> EvidenceSource:
     if model.config.backbone is None:
         arrays = (observed.rays, observed.visibility, observed.world, observed.seen)
         return LandmarkSource(*map(torch.from_numpy, arrays))
     nearest = nearest_frames(video, track, observed.time_s)
     crops = person_crops(video, track, camera, nearest, model.config.backbone.crop)
-    return CropSource(model, crops, crop_boxes(track, camera, nearest), progress)
+    return CropSource(model, crops, crop_boxes(track, camera, nearest), progress, ctx.batch_scale)
 
 
 def _finite(betas: Tensor, rotations: Tensor, transl: Tensor) -> tuple[Tensor, Tensor, Tensor, NDArray[np.bool_]]:

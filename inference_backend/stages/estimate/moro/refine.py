@@ -6,10 +6,12 @@ motion as it is, so that detail which that space lacks is kept.
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ..kinematic.estimate import Observed, build_evidence, merge, stack_evidence, stack_motion, window_spans
+from ..kinematic.estimate import Observed, merge, stack_evidence, stack_motion, window_spans
+from ..kinematic.evidence import BONES, Evidence
 from ..kinematic.landmarks import figure_of
 from ..kinematic.prior import load_prior
 from ..kinematic.settings import KinematicSettings
@@ -39,8 +41,7 @@ def refine(
     clear = observed.seen[:, None] & (observed.visibility >= settings.refine_visibility)
     if not clear.any():
         return rotations, pelvis
-    evidence, _ = build_evidence(observed, clear.astype(np.float64), solver_settings)
-    evidence.bone_trust.zero_()
+    evidence = _reprojection_only(observed, clear)
     start = Motion(pelvis[None], rotations[None, :, 0], encode(prior, rotations)[None], betas[None])
     pieces = []
     spans = window_spans(len(pelvis), solver_settings)
@@ -55,3 +56,13 @@ def refine(
     after, _ = local_rotations(prior, found.z[0])
     turned = rotations[:, 1:] @ before.mT @ after
     return torch.cat((found.root[0][:, None], turned), 1), found.pelvis[0]
+
+
+def _reprojection_only(observed: Observed, clear: NDArray[np.bool_]) -> Evidence:
+    """Rays of the well visible landmarks as one window; no say for the bones of world landmarks."""
+    n_frames = len(clear)
+    bones = torch.zeros(1, n_frames, len(BONES), 3, dtype=torch.float64)
+    view = torch.eye(3, dtype=torch.float64).expand(1, n_frames, 3, 3)
+    trust = torch.from_numpy(clear.astype(np.float64))[None]
+    present = torch.ones(1, n_frames, dtype=torch.float64)
+    return Evidence(torch.from_numpy(observed.rays)[None], trust, bones, bones[..., 0], view, present)

@@ -180,8 +180,12 @@ class TestWithFitter:
         backbone = BackboneConfig(crop=32, cut=4, patch=8, padding=1, grid=(4, 3), width=24, depth=1, heads=2)
         path = write_network(tmp_path / "image.safetensors", connections, body.sha256, backbone)
         clip = pictures(tmp_path, 12)
-        found = run(clip, track(12), camera(12), body, settings(path), StageContext())
+        done = []
+        ctx = StageContext(progress=lambda share, _frames: done.append(share), batch_scale=0.3)
+        found = run(clip, track(12), camera(12), body, settings(path), ctx)
         check(found, 12)
+        assert done == sorted(done)
+        assert len(done) > 6, "the backbone reports after each of its smaller batches"
 
 
 def pictures(folder, frames):
