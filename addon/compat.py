@@ -1,8 +1,10 @@
 """Version gaps of Blender's API, all in one place: the rest of the add-on asks here.
 
-Actions got slots in 4.4 and lost their own curves in 5.0; strips were renamed in 4.4 and lost their old names in 5.0.
+Actions got slots in 4.4 and lost their own curves in 5.0; strips were renamed in 4.4 and lost their old names in 5.0;
+the names of a strip's timing changed in 5.1.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -82,3 +84,46 @@ def assign_strip_action(strip: bpy.types.NlaStrip, curves: ActionCurves) -> None
 def sequencer_strips(editor: bpy.types.SequenceEditor) -> Any:
     """The strips of a sequencer (a collection with `new_movie`)."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+@dataclass(frozen=True)
+class StripPlace:
+    """Where a strip lies on the timeline, in scene frames.
+
+    Attributes:
+        first, stop: what it covers, `stop` exclusive.
+        content_start: where its content begins; may lie before `first`, and between frames.
+        content_frames: length of its content.
+        cut_start, cut_end: file frames cut from the start and the end of its content.
+    """
+
+    first: int
+    stop: int
+    content_start: float
+    content_frames: int
+    cut_start: int
+    cut_end: int
+
+
+def strip_place(strip: Strip) -> StripPlace:
+    """Where a movie or image strip lies."""
+    names = _PLACE_NAMES if hasattr(strip, "left_handle") else _PLACE_NAMES_BEFORE_5_1
+    return StripPlace(*(getattr(strip, name) for name in names))
+
+
+_PLACE_NAMES = (
+    "left_handle",
+    "right_handle",
+    "content_start",
+    "content_duration",
+    "content_trim_start",
+    "content_trim_end",
+)
+_PLACE_NAMES_BEFORE_5_1 = (
+    "frame_final_start",
+    "frame_final_end",
+    "frame_start",
+    "frame_duration",
+    "animation_offset_start",
+    "animation_offset_end",
+)

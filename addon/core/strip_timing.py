@@ -23,8 +23,8 @@ class StripTiming:
         offset: file frames cut from the file's start.
         rate: file frames a scene frame, before retiming (a 60 fps movie in a 24 fps scene may play at 2.5).
         reverse: plays backwards.
-        retiming: float64 `[R,2]`, place in the content in scene frames times rate, and share 0..1 of the content
-            shown there; both rising or level. Empty when the strip is not retimed.
+        retiming: float64 `[R,2]`, place in the content in scene frames times rate, and place in the file frames of
+            the content that is shown there; both rising or level. Empty when the strip is not retimed.
         strobe: shows only every n-th frame.
     """
 
@@ -49,8 +49,7 @@ def shown_frames(timing: StripTiming) -> NDArray[np.int64]:
     place = (timing.content_end - 1 - scene) if timing.reverse else (scene - timing.content_start)
     place = np.maximum(place, 0.0) * timing.rate
     if len(timing.retiming):
-        share = np.interp(place, timing.retiming[:, 0], timing.retiming[:, 1])
-        place = share * (timing.length - 1)
+        place = np.interp(place, timing.retiming[:, 0], timing.retiming[:, 1])
     place = np.clip(place, 0.0, timing.length - 1)
     if timing.strobe > 1.0:
         place = place - np.fmod(place, timing.strobe)

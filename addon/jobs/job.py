@@ -32,6 +32,7 @@ class Job:
         label: what the person sees, say the strip's name.
         request: what the backend is asked.
         build: makes the result visible, in steps; yields how far it is, 0..1.
+        cancelling: the person wants it to end; it will as soon as the backend hears of it.
         state, stage, fraction, overall, frames_per_second, seconds_left: progress, for display.
         notes: sentences to read next to the result.
         error: why it failed.
@@ -42,6 +43,7 @@ class Job:
     label: str
     request: messages.Submit
     build: Callable[["Job"], Iterator[float]]
+    cancelling: bool = False
     state: JobState = JobState.WAITING
     stage: str = ""
     fraction: float = 0.0
@@ -76,6 +78,8 @@ class Job:
                 self.state = JobState.CANCELLED
             case messages.Error():
                 self.fail(messages.error_of(message))
+            case messages.Result() if self.cancelling:  # too late for the backend, not for the person
+                self.state = JobState.CANCELLED
             case messages.Result():
                 self.state, self.overall = JobState.BUILDING, 1.0
                 self.stage, self.fraction, self.seconds_left = "scene", 0.0, None

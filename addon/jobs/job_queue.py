@@ -50,6 +50,7 @@ class JobQueue:
         Raises:
             RecoverError: the backend cannot be started; the job is not queued then.
         """
+        self._listen()  # it may have ended since
         if self._client is None:
             self._client = BackendClient(command, self._client_name)
             self._command, self._greeted = command, False
@@ -62,6 +63,7 @@ class JobQueue:
         if job.state is JobState.BUILDING or not job.active:
             return
         if self._client is not None and self._greeted:
+            job.cancelling = True
             self._client.send(messages.Cancel(job.name))
         else:
             job.state = JobState.CANCELLED
@@ -76,6 +78,10 @@ class JobQueue:
             self._client.close()
             self._client = None
         return changed
+
+    def build_again(self) -> None:
+        """Start the building that is under way anew: an undo took away what it had made so far."""
+        self._building = None
 
     def close(self, timeout_s: float = 0.0) -> None:
         """End the backend and every job that needs it (quitting, add-on disabled, another file loaded)."""
@@ -120,7 +126,9 @@ class JobQueue:
     def _lost(self, error: RecoverError | None) -> None:
         self._client = None
         for job in self.jobs:
-            if job.state in (JobState.WAITING, JobState.RUNNING):
+            if job.cancelling and job.active:
+                job.state = JobState.CANCELLED
+            elif job.state in (JobState.WAITING, JobState.RUNNING):
                 job.fail(error or RecoverError(ErrorCode.INTERNAL, "The backend ended early.", "Start the job again."))
 
     def _build(self) -> bool:

@@ -4,9 +4,9 @@ from typing import Final
 
 import bpy
 
-from ...inference_backend.protocol.errors import RecoverError
 from ..jobs.job import Job, JobState
-from ..setup.locations import backend_command
+from ..setup.locations import backend_problem
+from ..wrapped_label import wrapped
 from . import session
 from .ops import RecoverMotionCancel, RecoverMotionDismiss, RecoverMotionRecover, sequencer_scene
 from .strip import chosen_strip, strip_problem
@@ -31,26 +31,6 @@ class _Panel:
     bl_category = "Motion"
 
 
-def wrapped(layout: bpy.types.UILayout, text: str, icon: str, width: int) -> None:
-    """A sentence over as many lines as it needs.
-
-    Args:
-        layout: where.
-        text: the sentence.
-        icon: before its first line.
-        width: of the region, in pixels.
-    """
-    per_line = max(int(width / (7 * bpy.context.preferences.system.ui_scale)) - 6, 16)
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    line = ""
-    for word in [*text.split(), ""]:
-        if line and (not word or len(line) + len(word) >= per_line):
-            column.label(text=line, icon=icon)
-            line, icon = "", "BLANK1"
-        line = f"{line} {word}".strip()
-
-
 class _MainPanel(_Panel):
     bl_label = "Recover Motion"
 
@@ -63,9 +43,7 @@ class _MainPanel(_Panel):
             wrapped(layout, problem, "INFO", width)
         else:
             layout.label(text=strip.name, icon="FILE_MOVIE" if strip.type == "MOVIE" else "FILE_IMAGE")
-        try:
-            backend_command()
-        except RecoverError as error:
+        if error := backend_problem():
             wrapped(layout, f"{error.sentence} {error.remedy}", "ERROR", width)
             layout.operator("recover_motion.open_preferences", icon="PREFERENCES")
             return
@@ -122,7 +100,9 @@ def _draw_progress(box: bpy.types.UILayout, job: Job) -> None:
         if job.seconds_left is not None:
             details.append(f"{spoken_time(job.seconds_left)} left")
         box.label(text=", ".join(details))
-    if job.state is not JobState.BUILDING:
+    if job.cancelling:
+        box.label(text="Ending ...", icon="CANCEL")
+    elif job.state is not JobState.BUILDING:
         box.operator(RecoverMotionCancel.bl_idname, icon="CANCEL").job = job.name
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from ..jobs.job import Job
 from ..jobs.job_queue import JobQueue
+from ..setup import session as setup_session
 from ..setup.locations import backend_command
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ def redraw() -> None:
 
 
 def _timer() -> float | None:
+    # The renderer reads the scene meanwhile. Messages wait.
+    if bpy.app.is_job_running("RENDER"):
+        return _IDLE_S
     if tick():
         redraw()
     if queue.busy:
@@ -65,14 +69,30 @@ def _before_load(*_: object) -> None:
     queue.close()
 
 
+@bpy.app.handlers.persistent
+def _after_undo(*_: object) -> None:
+    queue.build_again()
+
+
+def _release_backend() -> None:
+    """Let go of the backend, whose environment is about to change."""
+    queue.close(timeout_s=3.0)
+
+
 def register() -> None:
-    """Watch for another file being opened."""
+    """Watch for another file being opened, for undo, and for changes of the backend's environment."""
     bpy.app.handlers.load_pre.append(_before_load)
+    bpy.app.handlers.undo_post.append(_after_undo)
+    bpy.app.handlers.redo_post.append(_after_undo)
+    setup_session.before_change.append(_release_backend)
 
 
 def unregister() -> None:
     """End everything: the add-on is disabled, or Blender quits."""
     bpy.app.handlers.load_pre.remove(_before_load)
+    bpy.app.handlers.undo_post.remove(_after_undo)
+    bpy.app.handlers.redo_post.remove(_after_undo)
+    setup_session.before_change.remove(_release_backend)
     if bpy.app.timers.is_registered(_timer):
         bpy.app.timers.unregister(_timer)
     queue.close(timeout_s=3.0)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
-from ..compat import Strip
+from ..compat import Strip, strip_place
 from ..core.strip_timing import StripTiming, shown_frames
-from .retiming import retiming_keys
+from .retiming import LAST_KEY_BEFORE_END, retiming_keys
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,9 @@ def read_strip(strip: Strip | None, scene: bpy.types.Scene) -> Source:
     path = Path(bpy.path.abspath(strip.filepath))
     if not path.is_file():
         raise _gone(strip, path)
-    offset = int(strip.animation_offset_start)
-    length = _movie_length(path) - offset - int(strip.animation_offset_end)
+    place = strip_place(strip)
+    offset = place.cut_start
+    length = _movie_length(path) - offset - place.cut_end
     timing = _timing(strip, length, _rate(strip, length, scene_fps), offset)
     shown = shown_frames(timing)
     return Source(strip.name, path, (), strip.fps, _size(strip), strip.stream_index, timing.first, shown)
@@ -110,25 +111,27 @@ def _size(strip: Strip) -> tuple[int, int]:
 
 
 def _timing(strip: Strip, length: int, rate: float, offset: int) -> StripTiming:
+    place = strip_place(strip)
     return StripTiming(
-        first=int(strip.frame_final_start),
-        stop=int(strip.frame_final_end),
-        content_start=float(strip.frame_start),
-        content_end=float(strip.frame_start) + int(strip.frame_duration),
+        first=place.first,
+        stop=place.stop,
+        content_start=place.content_start,
+        content_end=place.content_start + place.content_frames,
         length=length,
         offset=offset,
         rate=rate,
         reverse=bool(strip.use_reverse_frames),
-        retiming=retiming_keys(strip),
+        retiming=retiming_keys(strip) * (1.0, length - LAST_KEY_BEFORE_END),
         strobe=float(strip.strobe),
     )
 
 
 def _rate(strip: Strip, length: int, scene_fps: float) -> float:
     """File frames a scene frame. Python does not tell, but the strip's length on the timeline does."""
-    span = retiming_keys(strip)[-1, 0] + 1 if len(strip.retiming_keys) >= 2 else length
+    span = retiming_keys(strip)[-1, 0] + LAST_KEY_BEFORE_END if len(strip.retiming_keys) >= 2 else length
     own_pace = strip.fps / scene_fps if strip.fps > 0 else 1.0
-    return min((1.0, own_pace), key=lambda rate: abs(span / rate - strip.frame_duration))
+    frames = strip_place(strip).content_frames
+    return min((1.0, own_pace), key=lambda rate: abs(span / rate - frames))
 
 
 def _movie_length(path: Path) -> int:
@@ -143,8 +146,8 @@ def _movie_length(path: Path) -> int:
 def _images(strip: Strip) -> tuple[Path, ...]:
     folder = Path(bpy.path.abspath(strip.directory))
     names = [element.filename for element in strip.elements]
-    end = len(names) - int(strip.animation_offset_end)
-    images = tuple(folder / name for name in names[int(strip.animation_offset_start) : end])
+    place = strip_place(strip)
+    images = tuple(folder / name for name in names[place.cut_start : len(names) - place.cut_end])
     for image in images:
         if not image.is_file():
             raise _gone(strip, image)

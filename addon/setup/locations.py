@@ -1,6 +1,7 @@
 """Where the add-on keeps what it writes, and which Python runs the backend."""
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,10 +27,14 @@ def preferences() -> "RecoverMotionPreferences | None":
 
 
 def data_folder() -> Path:
-    """The folder for everything that is written, made when absent; never the add-on's own."""
+    """The folder for everything that is written, made when absent; never the add-on's own.
+
+    The preferences name it, else `RECOVER_MOTION_DATA`, else it is Blender's own place for it.
+    """
     chosen = preferences()
-    if chosen is not None and chosen.data_folder:
-        folder = Path(bpy.path.abspath(chosen.data_folder))
+    path = (chosen.data_folder if chosen else "") or os.environ.get("RECOVER_MOTION_DATA", "")
+    if path:
+        folder = Path(bpy.path.abspath(path))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
     try:
@@ -78,6 +83,23 @@ def backend_command() -> Command:
         )
     return Command(python, PACKAGE_FOLDER, data_folder())
 
+
+def backend_problem() -> RecoverError | None:
+    """Why the backend cannot be started, for panels: looked up at most once a second, since they draw far more often."""
+    global _looked, _problem
+    if time.monotonic() - _looked > _LOOK_AGAIN_S:
+        _problem = None
+        try:
+            backend_command()
+        except RecoverError as error:
+            _problem = error
+        _looked = time.monotonic()
+    return _problem
+
+
+_LOOK_AGAIN_S: Final = 1.0
+_looked = -_LOOK_AGAIN_S
+_problem: RecoverError | None = None
 
 _SENTENCES: Final = {
     State.MISSING: "The backend is not installed yet.",

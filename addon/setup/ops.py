@@ -26,7 +26,7 @@ class RecoverMotionInstall(bpy.types.Operator):
         if chosen is None or session.installing():
             return {"CANCELLED"}
         wheels = Path(bpy.path.abspath(chosen.wheels)) if chosen.wheels else None
-        if wheels is None and not getattr(bpy.app, "online_access", True):
+        if wheels is None and not bpy.app.online_access:
             self.report(
                 {"ERROR"},
                 "Blender is set to work offline. Allow online access in Preferences > System, "
@@ -84,6 +84,7 @@ class RecoverMotionRemove(bpy.types.Operator):
         """Delete it."""
         if session.installing():
             return {"CANCELLED"}
+        session.release()
         try:
             locations.environment().remove()
         except OSError as error:

@@ -6,6 +6,7 @@ from typing import Final
 
 import bpy
 
+from ..wrapped_label import wrapped
 from . import locations, session
 from .environment import State, free_disk_mb
 from .variants import variant, variants
@@ -49,17 +50,17 @@ class RecoverMotionPreferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """The environment's state, what can be done about it, and the paths."""
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "python")
         if self.python:
             layout.label(text="The environment below is not used while this is set.", icon="INFO")
-        self._draw_environment(layout.box())
+        self._draw_environment(layout.box(), context.region.width)
         layout.prop(self, "data_folder")
 
-    def _draw_environment(self, box: bpy.types.UILayout) -> None:
+    def _draw_environment(self, box: bpy.types.UILayout, width: int) -> None:
         environment = locations.environment()
         report = session.report()
         if session.installing():
@@ -72,8 +73,8 @@ class RecoverMotionPreferences(bpy.types.AddonPreferences):
         box.label(text=f"Backend: {text}", icon=icon)
         box.label(text=str(environment.folder), icon="FILE_FOLDER")
         if report is not None and report.error:
-            box.label(text=report.error, icon="ERROR")
-            box.label(text=report.remedy, icon="INFO")
+            wrapped(box, report.error, "ERROR", width)
+            wrapped(box, report.remedy, "INFO", width)
         column = box.column()
         column.prop(self, "variant")
         column.prop(self, "base_python")
@@ -87,7 +88,7 @@ class RecoverMotionPreferences(bpy.types.AddonPreferences):
         row.operator("recover_motion.inspect", icon="VIEWZOOM")
         row.operator("recover_motion.remove", icon="TRASH")
         for line in session.inspection():
-            box.label(text=line)
+            wrapped(box, line, "INFO", width)
 
 
 def base_python(preferences: RecoverMotionPreferences) -> Path:

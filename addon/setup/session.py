@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import bpy
@@ -17,6 +18,10 @@ _INSPECTION_LIMIT_S: Final = 120.0
 _installer: Installer | None = None
 _report: Report | None = None
 _inspection: list[str] = []
+_inspecting = False
+
+before_change: list[Callable[[], None]] = []
+"""Called before the environment is built, repaired or removed: whoever uses it lets go of it."""
 
 
 def installing() -> bool:
@@ -37,9 +42,17 @@ def inspection() -> list[str]:
 def begin(installer: Installer) -> None:
     """Run an installation; it is watched by a timer."""
     global _installer, _report
+    release()
     _installer, _report = installer, None
+    _inspection.clear()
     installer.start()
-    bpy.app.timers.register(_timer, persistent=True)
+    _watch()
+
+
+def release() -> None:
+    """Have everybody let go of the environment."""
+    for callback in before_change:
+        callback()
 
 
 def cancel() -> None:
@@ -61,13 +74,24 @@ def tick() -> bool:
 
 
 def inspect() -> None:
-    """Ask the backend's doctor in a thread; `inspection` has its findings when it is done."""
-    _inspection[:] = ["Looking at the backend ..."]
+    """Ask the backend's doctor in a thread; `inspection` has its findings when it is done.
+
+    Raises:
+        RecoverError: `MISSING_PART`, there is no backend to ask.
+    """
+    global _inspecting
+    _inspection.clear()
     command = locations.backend_command()
+    if _inspecting:
+        return
+    _inspecting = True
+    _inspection[:] = ["Looking at the backend ..."]
+    _watch()
     threading.Thread(target=_run_doctor, args=(command,), daemon=True).start()
 
 
 def _run_doctor(command: "locations.Command") -> None:
+    global _inspecting
     lines = []
     try:
         process = child.start(
@@ -76,7 +100,10 @@ def _run_doctor(command: "locations.Command") -> None:
             stderr=subprocess.DEVNULL,
             extra_environment={"PYTHONPYCACHEPREFIX": str(command.data_folder / "bytecode")},
         )
-        output, _ = process.communicate(timeout=_INSPECTION_LIMIT_S)
+        try:
+            output, _ = process.communicate(timeout=_INSPECTION_LIMIT_S)
+        finally:
+            child.end_tree(process)
         for finding in json.loads(output)["findings"]:
             if finding["ok"]:
                 lines.append(f"OK: {finding['subject']}: {finding['state']}")
@@ -85,10 +112,17 @@ def _run_doctor(command: "locations.Command") -> None:
     except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired) as error:
         lines.append(f"PROBLEM: the backend could not be inspected: {error}. Repair its environment.")
     _inspection[:] = lines
+    _inspecting = False
+
+
+def _watch() -> None:
+    if not bpy.app.timers.is_registered(_timer):
+        bpy.app.timers.register(_timer, persistent=True)
 
 
 def _timer() -> float | None:
-    running = tick()
+    running = _inspecting  # before the redraw, so that the last finding is drawn too
+    running = tick() or running
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "PREFERENCES":

@@ -63,6 +63,8 @@ def movies(numbered, tmp_path_factory):
 
 def sequencer():
     window = bpy.context.window_manager.windows[0]
+    if hasattr(window.workspace, "sequencer_scene"):  # from 5.0 on
+        window.workspace.sequencer_scene = bpy.context.scene
     area = window.screen.areas[0]
     area.type = "SEQUENCE_EDITOR"
     area.spaces[0].view_type = "SEQUENCER"
@@ -83,6 +85,7 @@ def add_movie(path, scene_fps, own_pace):
             adjust_playback_rate=own_pace,
             use_framerate=False,
             sound=False,
+            **({"move_strips": False} if bpy.app.version >= (5, 0, 0) else {}),  # needs a mouse
         )
         strip = scene.sequence_editor.active_strip
     return scene, strip
@@ -141,7 +144,7 @@ def test_retimed_strips(movies, tmp_path, reverse, own_pace):
         strip.select = True
         bpy.ops.sequencer.retiming_key_add(timeline_frame=25)
         bpy.ops.sequencer.retiming_segment_speed_set(speed=200)
-    assert len(strip.retiming_keys) >= 3
+    assert len(strip.retiming_keys) >= 2  # 5.2 changes the speed of the whole strip where it has no rate of its own
     check(scene, strip, tmp_path)
 
 
