@@ -6,7 +6,6 @@ Runs in Blender as a module, with the backend's environment beside it. Everythin
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,15 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 import_module("tests.conftest")  # makes the checkout importable as the package that Blender installs
 
-from recover_motion.addon.compat import sequencer_strips  # noqa: E402
+import recover_motion  # noqa: E402
+from recover_motion.addon.compat import Strip, sequencer_strips  # noqa: E402
 from recover_motion.addon.export.fbx import export_fbx  # noqa: E402
-from recover_motion.addon.recover.strip import read_strip  # noqa: E402
-from recover_motion.addon.recover.timeline import Timeline  # noqa: E402
-from recover_motion.addon.result.body_file import read_body  # noqa: E402
-from recover_motion.addon.result.camera import Footage  # noqa: E402
-from recover_motion.addon.result.scene import BuildSettings, Take, build_take, finish  # noqa: E402
-from recover_motion.inference_backend.protocol import messages  # noqa: E402
-from recover_motion.inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, load_result  # noqa: E402
+from recover_motion.addon.jobs.job import Job  # noqa: E402
+from recover_motion.addon.recover import session  # noqa: E402
+from recover_motion.inference_backend.protocol.result_format import load_result  # noqa: E402
 
 from tests.demo.preview import Comparison, Stage, write_sheet  # noqa: E402
 from tests.demo.scores import main_person, score  # noqa: E402
@@ -44,7 +40,6 @@ def main() -> None:
     parser.add_argument("--video", type=Path, default=SAMPLE / "sample.mp4")
     parser.add_argument("--reference", type=Path, default=SAMPLE / "reference.npz")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "demo")
-    parser.add_argument("--recovered", type=Path, help="folder of a result that is there already")
     options = parser.parse_args()
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -52,27 +47,21 @@ def main() -> None:
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
-    strip = add_strip(scene, video)
-    folder = options.recovered or recover(video, out)
-    result = load_result(folder / RESULT_NAME)
-    for sentence in result.warnings:
+    recover_motion.register()
+    add_strip(scene, video)
+    job = recover(out)
+    for sentence in job.notes:
         print(f"  note: {sentence}")
-
-    began = time.perf_counter()
-    source = read_strip(strip, scene)
-    scene_fps = scene.render.fps / scene.render.fps_base
-    timeline = Timeline(source.first_scene_frame, source.shown, source.fps, scene_fps, real_time=False)
-    times = timeline.key_times(result.time_s, result.frame_index)
-    settings = BuildSettings(video.stem, Footage(video))
-    take = finish(build_take(scene, result, read_body(folder / BODY_NAME), times, settings))
-    person = next(p for p in take.people if p.person_id == main_person(result).person_id)
-    print(f"built {len(take.people)} armature(s) in {time.perf_counter() - began:.2f} s")
+    result = load_result(job.result)
+    main = main_person(result).person_id
+    armatures = [obj for obj in scene.objects if obj.type == "ARMATURE"]
+    person = next(obj for obj in armatures if obj.recover_motion.person_id == main)
     with quiet(out / "blender.log"):
         bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
-        export_fbx(out / f"{video.stem}.fbx", person.armature, scene)
+        export_fbx(out / f"{video.stem}.fbx", person, scene)
     began = time.perf_counter()
     with quiet(out / "blender.log"):
-        write_pictures(scene, take, video, out)
+        write_pictures(scene, video, out)
     print(f"rendered the pictures in {time.perf_counter() - began:.0f} s")
 
     print("\nAgainst the exact reference (mm unless said otherwise):")
@@ -81,70 +70,65 @@ def main() -> None:
     print("\nWritten:")
     for name in ("demo.blend", f"{video.stem}.fbx", "side_by_side.png", "side_by_side.mp4"):
         print(f"  {out / name} ({(out / name).stat().st_size / 1e6:.2f} MB)")
+    recover_motion.unregister()
 
 
-def add_strip(scene: bpy.types.Scene, video: Path) -> bpy.types.Strip:
+def add_strip(scene: bpy.types.Scene, video: Path) -> Strip:
     """Add the video to the Sequencer as an animator would: the scene takes its rate and size."""
-    strips = sequencer_strips(scene.sequence_editor_create())
-    strip = strips.new_movie(video.stem, str(video), channel=1, frame_start=1)
+    editor = scene.sequence_editor_create()
+    strip = sequencer_strips(editor).new_movie(video.stem, str(video), channel=1, frame_start=1)
     scene.render.fps, scene.render.fps_base = round(strip.fps), round(strip.fps) / strip.fps
     scene.render.resolution_x, scene.render.resolution_y = strip.elements[0].orig_width, strip.elements[0].orig_height
     scene.frame_start, scene.frame_end = strip.frame_final_start, strip.frame_final_end - 1
+    editor.active_strip = strip
+    strip.select = True
     return strip
 
 
-def recover(video: Path, out: Path) -> Path:
-    """Run the backend as a child and show its progress; returns the folder of the result."""
-    folder, cache = out / "result", out / "cache"
-    if cache.exists():
-        shutil.rmtree(cache)  # so that the speed shown is that of real work
+def recover(out: Path) -> Job:
+    """Click the add-on's button for the strip that is selected, and drive the job as Blender's timer would."""
+    data = out / "data"
+    if data.exists():
+        shutil.rmtree(data)  # so that the speed shown is that of real work
     places = [ROOT / ".venv-backend" / "bin" / "python", ROOT / ".venv-backend" / "Scripts" / "python.exe"]
     python = next((place for place in places if place.exists()), None)
     if python is None:
         raise SystemExit("The backend's environment .venv-backend is not there: run `make demo`, which makes it.")
-    command = [python, "-m", "inference_backend", "recover", video, "--out", folder, "--cache", cache, "--json"]
+    os.environ["RECOVER_MOTION_PYTHON"], os.environ["RECOVER_MOTION_DATA"] = str(python), str(data)
     began = time.perf_counter()
+    bpy.ops.recover_motion.recover("INVOKE_DEFAULT")
+    job = session.queue.jobs[-1]
     spent: dict[str, float] = {}
     speed: dict[str, float] = {}
     stage, stage_began = "", began
-    failed: messages.Error | None = None
-    with (out / "backend.log").open("wb") as log:
-        child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
-        assert child.stdout is not None
-        for line in child.stdout:
-            match message := messages.decode(line):
-                case messages.Progress():
-                    now = time.perf_counter()
-                    if message.stage != stage:
-                        stage, stage_began = message.stage, now
-                    spent[stage] = now - stage_began
-                    if message.frames_per_second:
-                        speed[stage] = message.frames_per_second
-                    show_progress(message)
-                case messages.Error():
-                    failed = message
-        code = child.wait()
+    while job.active:
+        session.tick()
+        now = time.perf_counter()
+        if job.stage != stage:
+            stage, stage_began = job.stage, now
+        spent[stage] = now - stage_began
+        if job.frames_per_second:
+            speed[stage] = job.frames_per_second
+        show_progress(job)
+        time.sleep(0.02)
     print()
-    if failed is not None:
-        raise SystemExit(f"{failed.sentence} {failed.remedy}")
-    if code != 0:
-        raise SystemExit(f"The backend ended with exit status {code}; see {out / 'backend.log'}.")
+    if job.error is not None:
+        raise SystemExit(str(job.error))
     total = time.perf_counter() - began
-    frames = len(load_result(folder / RESULT_NAME))
-    print(
-        f"recovered {frames} frames in {total:.1f} s: {frames / total:.1f} frames a second, start of the child included"
-    )
+    frames = len(load_result(job.result))
+    rate = frames / total
+    print(f"recovered and built {frames} frames in {total:.1f} s: {rate:.1f} a second, start of the child included")
     for name, seconds in spent.items():
         rate = f"{speed[name]:8.1f} frames a second" if name in speed else ""
-        print(f"  {name:<10} {seconds:6.1f} s {rate}")
-    return folder
+        print(f"  {name or 'start':<10} {seconds:6.1f} s {rate}")
+    return job
 
 
-def show_progress(message: messages.Progress) -> None:
+def show_progress(job: Job) -> None:
     """One line that is written over while a person watches, and nothing into a log file."""
     if sys.stdout.isatty():
-        left = f"{message.seconds_left:.0f} s left" if message.seconds_left is not None else ""
-        print(f"\r{100 * message.overall:3.0f} % {message.stage:<10} {left:<14}", end="", flush=True)
+        left = f"{job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
+        print(f"\r{100 * job.overall:3.0f} % {job.stage:<10} {left:<14}", end="", flush=True)
 
 
 @contextmanager
@@ -162,13 +146,13 @@ def quiet(log: Path) -> Iterator[None]:
         os.close(kept)
 
 
-def write_pictures(scene: bpy.types.Scene, take: Take, video: Path, out: Path) -> None:
+def write_pictures(scene: bpy.types.Scene, video: Path, out: Path) -> None:
     """`side_by_side.mp4` and `side_by_side.png`: video, body over video, and (picture only) the body from the side."""
     first, last = scene.frame_start, scene.frame_end
     frames = list(range(first, last + 1, MOVIE_STEP))
     chosen = [frames[round((i + 0.5) * len(frames) / PICTURES - 0.5)] for i in range(PICTURES)]
     parts = out / "parts"
-    stage = Stage(scene, take, first, last)
+    stage = Stage(scene, first, last)
     stage.render(parts / "over", frames)
     stage.render(parts / "side", chosen, side=True)
     comparison = Comparison(video, parts / "over", frames, first, scene.render.fps / scene.render.fps_base)

@@ -8,7 +8,6 @@ import numpy as np
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 from recover_motion.addon.compat import sequencer_strips
-from recover_motion.addon.result.scene import Take
 
 PANEL: Final = (640, 360)
 _SAMPLES: Final = 6
@@ -16,16 +15,17 @@ _SIDE_GREY: Final = 0.86
 
 
 class Stage:
-    """A scene of its own that shows a take with light, a floor that catches shadows, and no background."""
+    """A scene of its own that shows what was built with light, a floor that catches shadows, and no background."""
 
-    def __init__(self, scene: bpy.types.Scene, take: Take, first: int, last: int) -> None:
+    def __init__(self, scene: bpy.types.Scene, first: int, last: int) -> None:
         self.scene = bpy.data.scenes.new("Preview")
-        self.take, self.first, self.last = take, first, last
-        for shot in take.shots:
-            self.scene.collection.children.link(shot.collection)
+        self.first, self.last = first, last
+        for collection in scene.collection.children:
+            self.scene.collection.children.link(collection)
+        self.armatures = [obj for obj in scene.objects if obj.type == "ARMATURE"]
         self.scene.frame_start, self.scene.frame_end = first, last
         self.scene.render.fps, self.scene.render.fps_base = scene.render.fps, scene.render.fps_base
-        self.camera = take.shots[0].camera
+        self.camera = scene.camera
         self._side: bpy.types.Object | None = None
         self._light()
         self._engine()
@@ -63,7 +63,7 @@ class Stage:
             roots = []
             for frame in range(self.first, self.last + 1, 5):
                 self.scene.frame_set(frame)
-                roots += [p.armature.matrix_world @ p.armature.pose.bones["root"].head for p in self.take.people]
+                roots += [a.matrix_world @ a.pose.bones["root"].head for a in self.armatures]
             low, high = np.min(roots, axis=0), np.max(roots, axis=0)
             centre = Vector((*(0.5 * (low + high))[:2], 0.85))
             towards = (centre - self.camera.matrix_world.translation).to_2d().normalized()
@@ -79,7 +79,7 @@ class Stage:
 
     def _frame_people(self) -> None:
         """Render only around the people and their shadows: several times faster."""
-        bones = [p.armature.matrix_world @ bone.head for p in self.take.people for bone in p.armature.pose.bones]
+        bones = [a.matrix_world @ bone.head for a in self.armatures for bone in a.pose.bones]
         seen = np.array([world_to_camera_view(self.scene, self.scene.camera, point) for point in bones])
         low, high = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
         margin = np.array([0.6, 0.15]) * (high - low).max() * [PANEL[1] / PANEL[0], 1.0]
