@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...protocol.errors import ErrorCode, RecoverError
 from .decoding import decode_tokens
 from .evidence import EvidenceSource, WindowEvidence
 from .network import Moro
@@ -59,7 +60,14 @@ def recover_clip(
 
     Returns:
         The motion, on the CPU. Windows are independent and cut in the middle of their overlaps, as released.
+
+    Raises:
+        RecoverError: `BAD_INPUT` when the source has no frames.
     """
+    if len(source) == 0:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT, "There is no frame to recover.", "Choose a part of the clip that shows somebody."
+        )
     config = model.config
     windows = window_spans(len(source), config.clip_frames, config.overlap_frames)
     kept = kept_spans(windows, config.overlap_frames)

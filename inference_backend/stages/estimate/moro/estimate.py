@@ -86,14 +86,14 @@ def estimate(
             ErrorCode.BAD_SETTING, "The setting moro.steps must be at least 1.", "Use 5, the default, or 1, 10 or 20."
         )
     model, vertex_ids = load_moro(settings, body, ctx.device)
+    solver = "cuda" if ctx.device.startswith("cuda") else "cpu"
+    fitting = BodyFitting(body.to(solver), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
     observed = observe(video, track, camera)
     n_frames = len(observed.time_s)
 
     done = _Done(ctx, n_frames, 0.0 if model.config.backbone is None else _LOOK_SHARE)
     source = _evidence(model, video, track, camera, observed, ctx, done.looked)
     motion = recover_clip(model, source, settings.steps, progress=done.decoded)
-    solver = "cuda" if ctx.device.startswith("cuda") else "cpu"
-    fitting = BodyFitting(body.to(solver), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
     codes, turn, pelvis = (x.to(ctx.device) for x in (motion.codes, motion.rotation, motion.translation))
 
     def meshes(frames: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from inference_backend.models.moro.crop import crop_person
 from inference_backend.models.moro.crop_evidence import CropSource
 from inference_backend.models.moro.landmark_evidence import LandmarkSource, fill_gaps, landmark_tokens
 from inference_backend.models.moro.recover_clip import recover_clip
+from inference_backend.protocol.errors import RecoverError
 
 
 def person(frames, seed=0):
@@ -109,6 +110,11 @@ def test_nobody_seen_at_all_gives_a_defined_motion(landmark_network):
     assert finite(found)
     again = recover_clip(landmark_network, source(30, torch.zeros(30, dtype=torch.bool), seed=5))
     assert torch.equal(found.ids, again.ids), "what was not found has no say"
+
+
+def test_no_frames_at_all(landmark_network):
+    with pytest.raises(RecoverError, match="no frame"):
+        recover_clip(landmark_network, source(0))
 
 
 def test_all_landmarks_broken(landmark_network):
