@@ -66,8 +66,8 @@ def main() -> None:
             row = measure(clip, Path(folder))
         peaks.append(row["peak_GB"])
         print(json.dumps({"minutes": minutes, "frames": frames, **row}), flush=True)
-    print(json.dumps({"bench": "memory", "peak_GB": peaks[1], "ratio": round(peaks[1] / peaks[0], 2),
-                      "ratio_wanted": 1.2, "peak_wanted_GB": 2.5}))  # fmt: skip
+    print(json.dumps({"bench": "memory", "largest_GB": peaks[1], "ratio": round(peaks[1] / peaks[0], 2),
+                      "ratio_wanted": 1.2, "largest_wanted_GB": 2.5}))  # fmt: skip
 
 
 if __name__ == "__main__":
