@@ -1,5 +1,6 @@
 """Recover and score every reference clip of a folder: `python -m inference_backend.evaluation.clips --clips DIR
---out DIR`."""
+--out DIR`.
+"""
 
 import argparse
 import json

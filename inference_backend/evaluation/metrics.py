@@ -1,10 +1,8 @@
 """Errors of recovered joints against a reference.
 
 Arrays are `[T,J,3]` in metres at `fps` frames a second; `mask [T,J]` says what is scored. Errors come back in
-millimetres, Accel in
-m/s^2, Jitter in 10 m/s^3, foot sliding in mm per 1/30 s. NaN where nothing can be scored. Differences in time are
-taken only
-where all their samples are scored.
+millimetres, Accel in m/s^2, Jitter in 10 m/s^3, foot sliding in mm per 1/30 s. NaN where nothing can be scored.
+Differences in time are taken only where all their samples are scored.
 """
 
 from typing import NamedTuple
@@ -64,8 +62,7 @@ def root_aligned_errors(pred: Array, ref: Array, mask: Mask, pred_root: Array, r
 
 
 def procrustes_errors(pred: Array, ref: Array, mask: Mask) -> Array:
-    """Errors `[T,J]` in metres after a similarity fit of each frame over its scored joints (PA-MPJPE before its
-    mean)."""
+    """Errors `[T,J]` in metres after a similarity fit of each frame (PA-MPJPE before its mean)."""
     out = np.full(mask.shape, np.nan)
     for t in np.flatnonzero(mask.sum(axis=1) >= 4):
         m = mask[t]
@@ -157,8 +154,7 @@ def jitter(points: Array, mask: Mask, fps: float) -> float:
 
 
 def standing(reference: Array, height: Array, fps: float) -> Mask:
-    """Steps `[T-1]` in which a reference foot point `[T,3]` stands: below 0.25 m/s and within 5 cm of its lowest 5
-    %."""
+    """Steps `[T-1]` in which a reference foot point `[T,3]` stands: below 0.25 m/s, within 5 cm of its lowest 5 %."""
     speed = np.linalg.norm(np.diff(reference, axis=0), axis=-1) * fps
     low = height < np.nanpercentile(height, 5) + 0.05
     return (speed < 0.25) & low[1:] & low[:-1]

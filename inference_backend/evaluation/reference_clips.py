@@ -1,10 +1,8 @@
 """The `clips` protocol: real clips with reference joints, scored in the camera's frame.
 
 A folder of clips: `X.mp4` beside `X.npz`, which holds `joints_cam`, `joints_world` (z up) `[T,J,3]` in metres,
-`joint_names`,
-`valid`, `visible` `[T,J]`, `K`, `dist`, `fps` and `joints_2d`. Scored are hips, knees, ankles, shoulders, elbows
-and wrists; the root is the
-midpoint of the hips.
+`joint_names`, `valid`, `visible` `[T,J]`, `K`, `dist`, `fps` and `joints_2d`. Scored are hips, knees, ankles,
+shoulders, elbows and wrists; the root is the midpoint of the hips.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Reads packs of CMU motion capture and turns them into rotations of the SMPL-X body joints.
 
 A pack is an `.npz` without pickle whose README (in the developers' data folder) defines the format: rotation vectors
-and root positions as time differences, zigzag-coded, in byte planes. Rotations are local, relative to a rest pose with
-world-aligned axes (y up, facing +z), 30 frames a second.
+and root positions as time differences, zigzag-coded, in byte planes. Rotations are local, relative to a rest pose
+with world-aligned axes (y up, facing +z), 30 frames a second.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """How a pose landmarker errs, as a random process: what it sees is smooth, structured and confidently wrong.
 
-Figures follow measurements of MediaPipe on real clips: slowly varying errors with little white noise; world
-landmarks whose bones are
-turned rather than stretched; hidden joints that hold false hypotheses for a while and then jump to other ones.
+Figures follow measurements of MediaPipe on real clips: slowly varying errors with little white noise; world landmarks
+whose bones are turned rather than stretched; hidden joints that hold false hypotheses for a while and then jump to
+other ones.
 """
 
 from dataclasses import dataclass

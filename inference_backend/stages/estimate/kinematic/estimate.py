@@ -107,8 +107,7 @@ def _view(observed: Observed, trust: Array) -> Tensor:
 
 
 def build_evidence(observed: Observed, trust: Array) -> tuple[Evidence, Tensor]:
-    """Evidence of M frames as one window, and smoothed world landmarks `[M,33,3]` in the camera's axes for the
-    start."""
+    """Evidence of M frames as one window; and for the start smoothed world landmarks `[M,33,3]`, camera's axes."""
     view = _view(observed, trust)
     world = torch.from_numpy(observed.world)
     vectors = BONES @ world
@@ -165,8 +164,6 @@ def _solve(
 ) -> Motion:
     solver = Solver(figure, prior, evidence, settings)
     for i in range(settings.iterations):
-        if i in (settings.iterations // 3, 2 * settings.iterations // 3):
-            solver.choose_regimes(motion)
         motion = solver.step(motion, tolerance_at(i, settings.iterations, settings))
     return motion
 

@@ -75,8 +75,7 @@ class Evidence:
 
 
 def view_rotation(rays: Tensor) -> Tensor:
-    """Rotations `[...,3,3]` from the camera into the view whose forward axis is the ray `[...,2]` and whose x axis
-    is level."""
+    """Rotations `[...,3,3]` from the camera into the view along the ray `[...,2]`, its x axis level."""
     forward = torch.nn.functional.normalize(torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1), dim=-1)
     down = torch.tensor([0.0, 1.0, 0.0], dtype=rays.dtype).expand_as(forward)
     right = torch.nn.functional.normalize(torch.linalg.cross(down, forward), dim=-1)

@@ -83,8 +83,7 @@ class Figure:
         return torch.stack([ay * z - az * y, az * x - ax * z, ax * y - ay * x], dim=-3).flatten(-2)
 
     def by_beta(self, turned: Tensor) -> Tensor:
-        """How the points move with the shape, `[...,P,3,B]`, for global rotations `turned [...,22,3,3]`, pelvis
-        fixed."""
+        """How points move with the shape, the pelvis fixed: `[...,P,3,B]` for global rotations `[...,22,3,3]`."""
         count = self.points_by_beta.shape[-1]
         bones = self.joints_by_beta - self.joints_by_beta[[max(p, 0) for p in BODY_PARENTS]]
         moved: list[Tensor] = [torch.zeros(*turned.shape[:-3], 3, count, dtype=turned.dtype)]

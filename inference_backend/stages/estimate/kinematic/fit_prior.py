@@ -1,8 +1,8 @@
 """Fits the motion prior to the training split of the mocap: `python -m ...kinematic.fit_prior --mocap DIR`.
 
-Mean rotations, then a principal component analysis weighted by how far a joint moves what hangs on it, then a
-mixture of
-second-order autoregressive processes by hard expectation maximisation over windows. Every clip is also taken mirrored.
+Mean rotations, then a principal component analysis weighted by how far a joint moves what hangs on it, then a mixture
+of second-order autoregressive processes by hard expectation maximisation over windows. Every clip is also taken
+mirrored.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from scipy.cluster.vq import kmeans2
 from scipy.spatial.transform import Rotation
 
 from ....protocol.skeleton import BODY_JOINTS
@@ -21,10 +20,8 @@ from ....training.mocap import read_split
 from .prior import PRIOR_FILE
 
 DIMS = 40
-REGIMES = 1
 WINDOW = 45
 _JUMP = 2.0  # standard deviations a frame: a rotation vector that wrapped round, or a bad key
-ROUNDS = 8
 FIXED = ("left_foot", "right_foot", "left_collar", "right_collar")
 """Joints that the mocap does not move, or not in all of its families."""
 # How far (metres, roughly) what hangs on a joint sticks out from it: errors of rotation count by what they move.
@@ -97,70 +94,40 @@ def encode(poses: Array, mean: Array, offset: Array, basis: Array) -> Array:
     return ((coordinates(poses, mean) - offset) * reach) @ np.linalg.pinv(weighted).T
 
 
-def _regressors(z: Array) -> tuple[Array, Array]:
-    past = np.concatenate([z[:-2], z[1:-1], np.ones((len(z) - 2, 1))], axis=1)
-    return past, z[2:]
+def fit_process(clips: list[Array]) -> dict[str, Array]:
+    """Second-order autoregressive process over clips of pose coordinates `[T,D]`, by least squares.
+
+    Returns:
+        transition `[D,2D+1]`, precision `[D,D]` of its innovations, and the Gaussian over two neighbouring frames:
+        start_mean `[2D]`, start_precision `[2D,2D]`.
+    """
+    dims = clips[0].shape[1]
+    gram, cross, square = np.zeros((2 * dims + 1,) * 2), np.zeros((2 * dims + 1, dims)), np.zeros((dims, dims))
+    pairs, count = [], 0
+    for z in clips:
+        for window in _smooth_windows(z):
+            past = np.concatenate([window[:-2], window[1:-1], np.ones((len(window) - 2, 1))], axis=1)
+            gram += past.T @ past
+            cross += past.T @ window[2:]
+            square += window[2:].T @ window[2:]
+            count += len(past)
+            pairs.append(np.concatenate([window[:-1:6], window[1::6]], axis=1))
+    transition = np.linalg.solve(gram + 1e-6 * count * np.eye(len(gram)), cross).T
+    explained = transition @ cross
+    covariance = (square - explained - explained.T + transition @ gram @ transition.T) / count
+    both = np.concatenate(pairs)
+    return {
+        "transition": transition,
+        "precision": np.linalg.inv(covariance + 1e-6 * np.eye(dims)),
+        "start_mean": both.mean(axis=0),
+        "start_precision": np.linalg.inv(np.cov(both.T) + 1e-4 * np.eye(2 * dims)),
+    }
 
 
-def _fit_regime(past: Array, now: Array, ridge: float = 1e-3) -> tuple[Array, Array]:
-    gram = past.T @ past / len(past)
-    transition = np.linalg.solve(gram + ridge * 1e-3 * np.eye(len(gram)), past.T @ now / len(past)).T
-    error = now - past @ transition.T
-    covariance = error.T @ error / len(error)
-    return transition, covariance + 1e-6 * np.eye(len(covariance))
-
-
-def _fit_start(pairs: Array) -> tuple[Array, Array]:
-    mean = pairs.mean(axis=0)
-    covariance = np.cov(pairs.T) + 1e-4 * np.eye(pairs.shape[1])
-    return mean, np.linalg.inv(covariance)
-
-
-def _windows(clips: list[Array]) -> list[Array]:
-    return [z[a : a + WINDOW] for z in clips for a in range(0, len(z) - WINDOW + 1, WINDOW - 2)]
-
-
-def fit_regimes(clips: list[Array], regimes: int, seed: int = 0) -> dict[str, Array]:
-    """Mixture of second-order autoregressive processes over clips of pose coordinates `[T,D]`."""
-    windows = np.stack(_windows(clips))
-    windows = windows[np.abs(np.diff(windows, axis=1)).max(axis=(1, 2)) < _JUMP]
-    dims = windows.shape[-1]
-    speed = np.sqrt(((windows[:, 1:] - windows[:, :-1]) ** 2).mean(axis=1)) * 8
-    features = np.concatenate([windows.mean(axis=1), speed, windows.std(axis=1)], axis=1)
-    _, label = kmeans2(features, regimes, minit="++", seed=seed)
-    for _ in range(ROUNDS if regimes > 1 else 0):
-        score = np.empty((len(windows), regimes))
-        for k in range(regimes):
-            mine = windows[label == k]
-            past, now = (np.concatenate(part) for part in zip(*(_regressors(w) for w in mine), strict=True))
-            transition, covariance = _fit_regime(past, now)
-            start, start_precision = _fit_start(mine[:, :2].reshape(len(mine), -1))
-            error = windows[:, 2:] - windows[:, :-2] @ transition[:, :dims].T
-            error = error - windows[:, 1:-1] @ transition[:, dims : 2 * dims].T - transition[:, -1]
-            precision = np.linalg.inv(covariance)
-            away = windows[:, :2].reshape(len(windows), -1) - start
-            score[:, k] = (
-                -0.5 * ((error @ precision) * error).sum(axis=(1, 2))
-                - 0.5 * (WINDOW - 2) * np.linalg.slogdet(covariance)[1]
-                - 0.5 * ((away @ start_precision) * away).sum(axis=1)
-                + 0.5 * np.linalg.slogdet(start_precision)[1]
-                + np.log(max(len(mine), 1) / len(windows))
-            )
-        label = score.argmax(axis=1)
-        print("windows per regime", np.bincount(label, minlength=regimes).tolist(), "score", score.max(axis=1).mean())
-    parts: dict[str, list[Array]] = {"transition": [], "precision": [], "start_mean": [], "start_precision": []}
-    for k in range(regimes):
-        mine = windows[label == k]
-        past, now = (np.concatenate(part) for part in zip(*(_regressors(w) for w in mine), strict=True))
-        transition, covariance = _fit_regime(past, now)
-        pairs = np.concatenate([mine[:, a : a + 2].reshape(len(mine), -1) for a in range(0, WINDOW - 1, 6)])
-        start, start_precision = _fit_start(pairs)
-        parts["transition"].append(transition)
-        parts["precision"].append(np.linalg.inv(covariance))
-        parts["start_mean"].append(start)
-        parts["start_precision"].append(start_precision)
-    share = np.bincount(label, minlength=regimes) / len(label)
-    return {name: np.stack(part) for name, part in parts.items()} | {"share": share}
+def _smooth_windows(z: Array) -> list[Array]:
+    """The stretches of a clip, of `WINDOW` frames, without jumps."""
+    windows = [z[a : a + WINDOW] for a in range(0, len(z) - WINDOW + 1, WINDOW - 2)]
+    return [w for w in windows if np.abs(np.diff(w, axis=0)).max() < _JUMP]
 
 
 def main() -> None:
@@ -169,7 +136,6 @@ def main() -> None:
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the packs cmu_*_train.npz")
     parser.add_argument("--out", type=Path, default=PRIOR_FILE)
     parser.add_argument("--dims", type=int, default=DIMS, help="pose coordinates")
-    parser.add_argument("--regimes", type=int, default=REGIMES, help="autoregressive processes in the mixture")
     arguments = parser.parse_args()
     poses = []
     for clip in read_split(arguments.mocap, "train"):
@@ -177,7 +143,7 @@ def main() -> None:
     print(len(poses), "clips with their mirror images,", sum(map(len, poses)), "frames")
     mean, offset, basis = _pose_space(poses, arguments.dims)
     clips = [encode(p, mean, offset, basis) for p in poses if len(p) >= WINDOW]
-    tensors = {"mean": mean, "offset": offset, "basis": basis} | fit_regimes(clips, arguments.regimes)
+    tensors = {"mean": mean, "offset": offset, "basis": basis} | fit_process(clips)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "licence": "CC0-1.0",

@@ -1,8 +1,7 @@
 """Where BlazePose's landmarks sit on the body: the estimator's figure.
 
 The large joints' landmarks are taken at the body's joints, which are anatomical joint centres; fingers at their
-knuckles; heels,
-toes and the face at named points of the skin. Each rides rigidly on the last joint that moves it.
+knuckles; heels, toes and the face at named points of the skin. Each rides rigidly on the last joint that moves it.
 """
 
 from typing import Final

@@ -1,14 +1,12 @@
-"""A prior over body motion: a mixture of linear autoregressive processes over a low-dimensional pose space.
+"""A prior over body motion: a linear autoregressive process over a low-dimensional pose space.
 
-Pose space: each joint's rotation relative to its mean, as a rotation vector, stacked to x `[63]`; `x = offset +
-basis @ z` with
-z `[D]` whitened over the mocap. Motion: in regime k
+Pose space: each joint's rotation relative to its mean, as a rotation vector, stacked to x `[63]`; `x = offset + basis
+@ z` with z `[D]` whitened over the mocap. Motion:
 
-    z_t = A1_k z_(t-1) + A2_k z_(t-2) + b_k + e,   e ~ N(0, Q_k)
+    z_t = A1 z_(t-1) + A2 z_(t-2) + b + e,   e ~ N(0, Q)
 
-which is a Gaussian process over the whole clip whose precision matrix is banded. It says how joints move together
-and how a pose
-goes on, so that what the image does not show is filled in from what it shows, before, after and beside.
+which is a Gaussian process over the whole clip whose precision matrix is banded. It says how joints move together and
+how a pose goes on, so that what the image does not show is filled in from what it shows, before, after and beside.
 Fitted by `fit_prior` to the training split of the mocap only.
 """
 
@@ -33,10 +31,9 @@ class MotionPrior:
         mean: `[21,3,3]`, mean local rotation of joints 1..21.
         offset: `[63]`, radians.
         basis: `[63,D]`, radians per standard deviation.
-        transition: `[K,D,2D+1]`: A2, A1, b side by side, for `(z_(t-2), z_(t-1), 1)`.
-        precision: `[K,D,D]`, inverse of Q_k.
-        start_mean, start_precision: `[K,2D]`, `[K,2D,2D]`: Gaussian over two neighbouring frames.
-        share: `[K]`, how often each regime occurs in the mocap.
+        transition: `[D,2D+1]`: A2, A1, b side by side, for `(z_(t-2), z_(t-1), 1)`.
+        precision: `[D,D]`, inverse of Q.
+        start_mean, start_precision: `[2D]`, `[2D,2D]`: Gaussian over two neighbouring frames.
     """
 
     mean: Tensor
@@ -46,17 +43,11 @@ class MotionPrior:
     precision: Tensor
     start_mean: Tensor
     start_precision: Tensor
-    share: Tensor
 
     @property
     def dims(self) -> int:
         """D, the number of pose coordinates."""
         return self.basis.shape[1]
-
-    @property
-    def regimes(self) -> int:
-        """K, the number of regimes."""
-        return len(self.share)
 
 
 @cache

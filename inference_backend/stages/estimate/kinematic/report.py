@@ -32,8 +32,7 @@ _SPEAKERS = _speakers()
 
 
 def support_of(points: Array, rays: Array, trust: Array, settings: KinematicSettings) -> Array:
-    """Share of each landmark's weight that is left after the fit, `[M,33]`: 1 where it agrees, 0 where it was
-    overruled."""
+    """Share `[M,33]` of each landmark's weight that the fit left: 1 where it agrees, 0 where it was overruled."""
     depth = np.maximum(points[..., 2], 0.3)
     miss = np.linalg.norm(points[..., :2] / depth[..., None] - rays, axis=-1) * depth
     squared = (miss * trust / settings.landmark_sigma) ** 2

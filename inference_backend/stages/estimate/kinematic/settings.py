@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 
@@ -22,7 +22,6 @@ class KinematicSettings:
         bone_depth_sigma: the same along the viewing ray, where the landmarks are weak.
         view_sigma: of the constant rotation between the world landmarks' view and the camera.
         prior_scale: the motion prior's innovations are taken this much smaller than in the mocap (1 = as measured).
-        pose_sigma: spread of the static pose prior, in standard deviations of the mocap.
         root_acceleration: of the pelvis, m/s^2.
         root_turn_acceleration: of the pelvis, rad/s^2.
         foot_speed: scale below which a foot is taken to stand, m/s.
@@ -44,17 +43,16 @@ class KinematicSettings:
     outlier_sigmas: float = 3.0
     bone_sigma: float = 0.25
     bone_depth_sigma: float = 0.5
-    view_sigma: float = 0.1
-    prior_scale: float = 1.0
-    pose_sigma: float = 1.0
+    view_sigma: float = 0.2
+    prior_scale: float = 0.7
     root_acceleration: float = 4.0
     root_turn_acceleration: float = 20.0
     foot_speed: float = 0.4
-    foot_sigma: float = 0.2
+    foot_sigma: float = 0.25
     limit_sigma: float = 0.05
     betas_sigma: float = 0.5
-    iterations: int = 12
-    shape_iterations: int = 8
+    iterations: int = 8
+    shape_iterations: int = 6
     window: int = 150
     overlap: int = 30
     batch: int = 4

@@ -95,15 +95,11 @@ class Solver:
     def __init__(self, figure: Figure, prior: MotionPrior, evidence: Evidence, settings: KinematicSettings) -> None:
         self.figure, self.prior, self.evidence, self.settings = figure, prior, evidence, settings
         self.unknowns = 6 + prior.dims
-        scale = settings.prior_scale**-2
-        D, K = prior.dims, prior.regimes
-        eye = torch.eye(D, dtype=torch.float64).expand(K, D, D)
-        C = torch.cat([-prior.transition[..., : 2 * D], eye], dim=-1)
-        PC = scale * prior.precision @ C
-        self._motion_blocks = C.transpose(-1, -2) @ PC
-        self._motion_pull = (PC.transpose(-1, -2) @ prior.transition[..., -1:])[..., 0]
-        self._log_volume = 0.5 * torch.logdet(prior.precision)
-        self.regime = prior.share.expand(*evidence.present.shape, K).clone()
+        D = prior.dims
+        C = torch.cat([-prior.transition[:, : 2 * D], torch.eye(D, dtype=torch.float64)], dim=-1)
+        PC = settings.prior_scale**-2 * prior.precision @ C
+        self._motion_block = C.T @ PC
+        self._motion_pull = PC.T @ prior.transition[:, -1]
         self.lean = torch.zeros(len(evidence.present), 3, dtype=torch.float64)
 
     def step(self, motion: Motion, tolerance: float, shape: bool = False) -> Motion:
@@ -269,54 +265,24 @@ class Solver:
             chain.pull[..., 6:] += (beyond / self.settings.limit_sigma)[..., None] * row
 
     def _motion_prior(self, chain: Chain, motion: Motion) -> None:
-        """The autoregressive prior, each frame's regimes mixed by their responsibilities."""
+        """The autoregressive prior over all neighbouring triples, and a Gaussian over the first pair."""
         prior, D, z = self.prior, self.prior.dims, motion.z
         T = z.shape[1]
-        K = prior.regimes
-        first = self.regime[:, 0]
-        if T >= 2:
-            start = (first @ prior.start_precision.flatten(1)).unflatten(-1, (2 * D, 2 * D))
-            aim = first @ (prior.start_precision @ prior.start_mean[..., None])[..., 0]
-            pair = z[:, :2].flatten(1)
-            self._add_prior(chain, 0, 1, start[:, None], (aim - (start @ pair[..., None])[..., 0])[:, None], 2)
-        else:
-            start = (first @ prior.start_precision[:, :D, :D].flatten(1)).unflatten(-1, (D, D))
-            aim = first @ (prior.start_precision[:, :D, :D] @ prior.start_mean[:, :D, None])[..., 0]
-            self._add_prior(chain, 0, 1, start[:, None], (aim - (start @ z[:, 0, :, None])[..., 0])[:, None], 1)
-        if T < 3:
-            return
-        mix = self.regime[:, 2:]
-        blocks = (mix @ self._motion_blocks.reshape(K, -1)).unflatten(-1, (3 * D, 3 * D))
-        triple = torch.cat([z[:, :-2], z[:, 1:-1], z[:, 2:]], dim=-1)
-        pull = mix @ self._motion_pull - (blocks @ triple[..., None])[..., 0]
-        self._add_prior(chain, 0, T - 2, blocks, pull, 3)
+        first = min(T, 2)
+        start = prior.start_precision[: first * D, : first * D]
+        away = prior.start_mean[: first * D] - z[:, :first].flatten(1)
+        self._add_prior(chain, 1, start, (away @ start)[:, None], first)
+        if T >= 3:
+            triple = torch.cat([z[:, :-2], z[:, 1:-1], z[:, 2:]], dim=-1)
+            self._add_prior(chain, T - 2, self._motion_block, self._motion_pull - triple @ self._motion_block, 3)
 
-    def _add_prior(self, chain: Chain, at: int, size: int, blocks: Tensor, pull: Tensor, frames: int) -> None:
+    def _add_prior(self, chain: Chain, size: int, block: Tensor, pull: Tensor, frames: int) -> None:
+        """Add the same block `[f*D,f*D]` over f frames at the first `size` places; `pull [B,size,f*D]`."""
         D = self.prior.dims
         targets = (chain.same, chain.next1, chain.next2)
         for i in range(frames):
             rows = slice(i * D, (i + 1) * D)
-            chain.pull[:, at + i : at + i + size, 6:] += pull[..., rows]
+            chain.pull[:, i : i + size, 6:] += pull[..., rows]
             for j in range(i, frames):
-                target = targets[j - i][:, at + i : at + i + size, 6:, 6:]
-                target += blocks[..., rows, j * D : (j + 1) * D]
-
-    def choose_regimes(self, motion: Motion, spread: float = 8.0) -> None:
-        """Responsibility of each regime for each frame, from how well it predicts the motion around it."""
-        prior, z = self.prior, motion.z
-        B, T, _D = z.shape
-        if T < 3 or prior.regimes == 1:
-            return
-        past = torch.cat([z[:, :-2], z[:, 1:-1], torch.ones_like(z[:, 2:, :1])], dim=-1)
-        score = []
-        for k in range(prior.regimes):
-            error = z[:, 2:] - past @ prior.transition[k].T
-            score.append(self._log_volume[k] - 0.5 * ((error @ prior.precision[k]) * error).sum(-1))
-        table = torch.stack(score, dim=-1)
-        table = torch.cat([table[:, :1], table[:, :1], table], dim=1)
-        reach = int(3 * spread)
-        kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=z.dtype) / spread) ** 2)
-        padded = torch.nn.functional.pad(table.transpose(1, 2), (reach, reach), mode="replicate")
-        smooth = torch.nn.functional.conv1d(padded.flatten(0, 1)[:, None], kernel[None, None])[:, 0]
-        smooth = smooth.unflatten(0, (B, -1)).transpose(1, 2)
-        self.regime = torch.softmax(0.1 * smooth + prior.share.clamp_min(1e-4).log(), dim=-1)
+                target = targets[j - i][:, i : i + size, 6:, 6:]
+                target += block[rows, j * D : (j + 1) * D]

@@ -17,8 +17,7 @@ _ENCODING_NOISE = 0.1  # radians; how far rotations of the start may be off the 
 
 @dataclass(frozen=True)
 class Start:
-    """Start of N frames: pelvis `[N,3]`, root `[N,3,3]`, z `[N,D]`, and the local rotations `[N,22,3,3]` before
-    encoding."""
+    """Start of N frames: pelvis `[N,3]`, root `[N,3,3]`, z `[N,D]`; rotations `[N,22,3,3]` as read, not encoded."""
 
     pelvis: Tensor
     root: Tensor
