@@ -94,8 +94,6 @@ def recover(
     stages = stages or Stages()
     settings = job.settings
     estimator = find_estimator(settings.estimator)
-    own_settings = getattr(settings, estimator.settings)
-    weights = estimator.weights(own_settings)
     source = video_identity(job.video)
     from ..stages.result.write import prepare_folder, write_result
 
@@ -103,6 +101,8 @@ def recover(
     runner = StageRunner(cache, choose_device(job.device), progress, cancelled, note)
     body = _load_body(settings.body)
     # Here already, so that missing weights are told at once.
+    own_settings = getattr(settings, estimator.settings)
+    weights = estimator.weights(own_settings)
 
     video_out = runner.run(
         "frames",
