@@ -7,8 +7,8 @@ import bpy
 from .cleanup import ops as cleanup_ops
 from .cleanup import panel as cleanup_panel
 from .export import ops as export_ops
+from .recover import import_result, origin, session, settings
 from .recover import ops as recover_ops
-from .recover import origin, session, settings
 from .recover import panel as recover_panel
 from .setup import ops as setup_ops
 from .setup import preferences
@@ -20,12 +20,13 @@ _CLASSES: Final[tuple[type, ...]] = (
     *settings.CLASSES,
     *origin.CLASSES,
     *recover_ops.CLASSES,
+    *import_result.CLASSES,
     *cleanup_ops.CLASSES,
     *export_ops.CLASSES,
     *recover_panel.CLASSES,
     *cleanup_panel.CLASSES,
 )
-_MODULES: Final[tuple[Any, ...]] = (settings, origin, setup_session, session)
+_MODULES: Final[tuple[Any, ...]] = (settings, origin, setup_session, session, import_result)
 """Modules with something to attach beyond their classes."""
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,13 @@ import numpy as np
 from ...inference_backend.protocol import messages
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, PersonResult, Result, load_result
-from ..compat import existing_curves
 from ..core.contacts import read_contacts
 from ..core.timing import KeyTimes
 from ..jobs.job import Job
 from ..recover.timeline import Timeline
 from ..result.body_file import read_body
 from ..result.person import cleaned_curves
-from .contact_keys import contact_keys, replace_curve
+from .contact_keys import contact_keys, own_curves, replace_curve
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,23 @@ def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: b
         scene: whose other armatures of the same result keep their edited contacts too.
 
     Raises:
-        RecoverError: the result that it came from cannot be read.
+        RecoverError: the result that it came from cannot be read, or the armature uses an action that is not ours.
     """
     origin = armature.recover_motion
+    asked = origin.request
+    if not asked.video:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"The result of {armature.name!r} does not say which video it came from, so it cannot be cleaned again.",
+            "Recover the motion from its strip again.",
+        )
+    own_curves(armature)
     folder = Path(bpy.path.abspath(origin.folder))
     result = load_result(folder / RESULT_NAME)
     timeline = read_timeline(folder)
     edited = {"frame_index": result.frame_index}
-    for other in scene.objects:
+    # Copies share a person: the one that is to be cleaned has the last word.
+    for other in (*scene.objects, armature):
         if other.type == "ARMATURE" and other.recover_motion.folder == origin.folder:
             person = person_of(result, other.recover_motion.person_id)
             times = shot_times(result, timeline, person)
@@ -77,16 +84,17 @@ def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: b
     content = io.BytesIO()
     np.savez_compressed(content, **edited)
     contacts.write_bytes(content.getvalue())
-    settings = json.loads(origin.settings or "{}")
+    settings = dict(asked.settings)
     for stage, values in cleaning.items():
         settings[stage] = {**settings.get(stage, {}), **values}
     request = messages.Submit(
         name,
-        bpy.path.abspath(origin.video),
+        asked.video,
         str(folder),
-        start_s=origin.range_s[0],
-        end_s=origin.range_s[1],
+        start_s=asked.start_s,
+        end_s=asked.end_s,
         contacts=str(contacts),
+        device=scene.recover_motion.device,
         settings=settings,
     )
     plan = CleaningPlan(armature.session_uid, folder, origin.person_id, origin.position_only)
@@ -100,7 +108,7 @@ def apply_cleaning(plan: CleaningPlan, _job: Job) -> Iterator[float]:
         plan: whose motion, and which result.
 
     Raises:
-        RecoverError: the armature is gone, or does not use an action.
+        RecoverError: the armature is gone, or uses an action that is not ours.
     """
     result = load_result(plan.folder / RESULT_NAME)
     body = read_body(plan.folder / BODY_NAME)
@@ -116,15 +124,9 @@ def apply_cleaning(plan: CleaningPlan, _job: Job) -> Iterator[float]:
         position_only=plan.position_only,
     )
     yield 0.6
-    found = existing_curves(plan.armature())
-    if found is None:
-        raise RecoverError(
-            ErrorCode.BAD_SETTING,
-            f"{plan.armature().name!r} has no motion in use that could be replaced.",
-            "Make the action that Recover Motion made the active one again.",
-        )
+    bag = own_curves(plan.armature())
     for curve in curves:
-        replace_curve(found[1], curve)
+        replace_curve(bag, curve)
     bpy.ops.ed.undo_push(message="Clean Motion")
 
 

@@ -1,6 +1,7 @@
 """The contact curves of an armature: read them, and change a span of them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import bpy
 import numpy as np
@@ -11,6 +12,7 @@ from ...inference_backend.protocol.skeleton import CONTACT_POINTS
 from ..compat import existing_curves
 from ..core.contacts import GROUP, contact_path, set_span
 from ..core.keys import Curve
+from ..recover.origin import is_ours
 from ..result.actions import write_keys
 
 Keys = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -24,6 +26,22 @@ def contact_keys(armature: bpy.types.Object) -> dict[str, Keys]:
         return {}
     curves = {fcurve.data_path: fcurve for fcurve in found[1].fcurves}
     return {point: _keys(curves[contact_path(point)]) for point in CONTACT_POINTS if contact_path(point) in curves}
+
+
+def own_curves(armature: bpy.types.Object) -> Any:
+    """The curves of the action in use (a collection `fcurves`, another `groups`), which must be one that we made.
+
+    Raises:
+        RecoverError: `BAD_SETTING`, there is none, or it is the user's own.
+    """
+    found = existing_curves(armature)
+    if found is None or not is_ours(found[0]):
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"The action that {armature.name!r} uses was not made by Recover Motion, so it is left alone.",
+            "Make the action that Recover Motion made the active one again.",
+        )
+    return found[1]
 
 
 def mark_contact(armature: bpy.types.Object, points: Iterable[str], start: int, stop: int, *, contact: bool) -> None:
@@ -42,14 +60,7 @@ def mark_contact(armature: bpy.types.Object, points: Iterable[str], start: int, 
         raise RecoverError(
             ErrorCode.BAD_SETTING, f"The contact ends (frame {stop - 1}) before it starts ({start}).", "Swap them."
         )
-    found = existing_curves(armature)
-    if found is None:
-        raise RecoverError(
-            ErrorCode.BAD_SETTING,
-            f"{armature.name!r} has no motion in use whose contacts could be changed.",
-            "Make the action that Recover Motion made the active one again.",
-        )
-    _, bag = found
+    bag = own_curves(armature)
     before = contact_keys(armature)
     for point in points:
         frames, values = set_span(*before.get(point, (np.zeros(0), np.zeros(0))), start, stop, contact)

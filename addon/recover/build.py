@@ -1,21 +1,22 @@
 """A recovered job -> objects in its scene, in steps short enough for a timer."""
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import bpy
 
-from ...inference_backend.protocol.result_format import BODY_NAME, load_result
+from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, load_result
 from ..jobs.job import Job
 from ..result.body_file import read_body
 from ..result.camera import Footage
 from ..result.scene import BuildSettings, Take, build_take
+from .origin import remember
 from .plan import Plan
 
 
 def build(plan: Plan, job: Job) -> Iterator[float]:
-    """Build what a job recovered; yields how far it is, 0..1.
+    """Build what a job recovered; yields how far it is, 0..1. Notes about the take join those of the job.
 
     Args:
         plan: where and how.
@@ -25,13 +26,23 @@ def build(plan: Plan, job: Job) -> Iterator[float]:
         RecoverError: the scene is gone, or a file of the result cannot be read.
     """
     assert job.result is not None
-    folder = job.result.parent
-    result = load_result(job.result)
+    plan.request.save(job.result.parent)
+    take = yield from build_folder(plan, job.result.parent)
+    job.notes += [note for note in take.notes if note not in job.notes]
+
+
+def build_folder(plan: Plan, folder: Path) -> Generator[float, None, Take]:
+    """Build the result in `folder` in one step of undo; yields how far it is, 0..1, and returns the `Take`.
+
+    Raises:
+        RecoverError: the scene is gone, or a file of the result cannot be read.
+    """
+    result = load_result(folder / RESULT_NAME)
     body = read_body(folder / BODY_NAME)
     yield 0.05
     plan.timeline.save(folder)
     times = plan.timeline.key_times(result.time_s, result.frame_index)
-    settings = BuildSettings(plan.source.name, footage(plan), position_only=plan.position_only)
+    settings = BuildSettings(plan.clip, plan.footage, position_only=plan.position_only)
     steps = build_take(plan.scene(), result, body, times, settings)
     while True:
         try:
@@ -42,25 +53,19 @@ def build(plan: Plan, job: Job) -> Iterator[float]:
         yield 0.05 + 0.9 * fraction
         plan.scene()  # it may have gone while we waited
     for person in take.people:
-        remember(person.armature, person.person_id, plan, job)
-    # One step of undo takes the whole result away.
+        remember(person.armature, person.person_id, folder, plan.request, position_only=plan.position_only)
     bpy.ops.ed.undo_push(message="Recover Motion")
+    return take
 
 
-def footage(plan: Plan) -> Footage:
-    """The camera's background."""
-    if not plan.source.images:
-        return Footage(plan.source.path)
-    digits = "".join(c if c.isdigit() else " " for c in plan.source.path.stem).split()
-    return Footage(plan.source.path, int(digits[-1]) if digits else 1)
+def footage(path: Path, *, images: bool) -> Footage:
+    """The camera's background.
 
-
-def remember(armature: bpy.types.Object, person_id: int, plan: Plan, job: Job) -> None:
-    """Keep with the armature what cleaning it again needs."""
-    origin = armature.recover_motion
-    origin.folder = str(Path(job.result).parent)
-    origin.person_id = person_id
-    origin.video = job.request.video
-    origin.range_json = json.dumps([job.request.start_s, job.request.end_s])
-    origin.settings = json.dumps(job.request.settings)
-    origin.position_only = plan.position_only
+    Args:
+        path: the video, or the first image of a sequence.
+        images: it is a sequence.
+    """
+    if not images:
+        return Footage(path)
+    digits = re.findall(r"\d+", path.stem)
+    return Footage(path, int(digits[-1]) if digits else 1)

@@ -13,9 +13,10 @@ from ..compat import Strip
 from ..jobs.job import Job, JobState
 from ..setup.locations import data_folder
 from . import session
-from .build import build
-from .plan import Plan
+from .build import build, footage
+from .plan import Plan, check_scene
 from .request import recovery_request
+from .request_file import Request
 from .strip import chosen_strip, read_strip, strip_problem
 from .timeline import Timeline
 
@@ -69,8 +70,9 @@ def new_job(scene: bpy.types.Scene, strip: Strip | None) -> Job:
     """A job for a strip of a scene, with the scene's settings.
 
     Raises:
-        RecoverError: the strip or a setting cannot be used.
+        RecoverError: the strip, the scene or a setting cannot be used.
     """
+    check_scene(scene)
     source = read_strip(strip, scene)
     settings = scene.recover_motion
     timeline = Timeline(
@@ -80,15 +82,26 @@ def new_job(scene: bpy.types.Scene, strip: Strip | None) -> Job:
         scene.render.fps / scene.render.fps_base,
         settings.keys == "REAL_TIME",
     )
-    plan = Plan(scene.session_uid, source, timeline, settings.root == "POSITION")
     name = f"{time.strftime('%Y-%m-%d %H.%M.%S')} {len(session.queue.jobs) + 1}"
-    out = data_folder() / "results" / f"{name} {_file_name(source.name)}"
-    return Job(name, source.name, recovery_request(name, source, settings, out), functools.partial(build, plan))
+    out = result_folder(name, source.name)
+    asked = recovery_request(name, source, settings, out)
+    request = Request(asked.video, asked.start_s, asked.end_s, asked.settings)
+    position_only = settings.root == "POSITION"
+    plan = Plan(
+        scene.session_uid,
+        source.name,
+        footage(source.path, images=bool(source.images)),
+        timeline,
+        request,
+        position_only,
+    )
+    return Job(name, source.name, asked, functools.partial(build, plan))
 
 
-def _file_name(name: str) -> str:
-    """A name that every file system takes."""
-    return re.sub(r"[^\w.-]+", " ", Path(name).stem).strip(" .")[:40] or "clip"
+def result_folder(job: str, clip: str) -> Path:
+    """Where the result of a job goes: a folder of its own, with a name that every file system takes."""
+    stem = re.sub(r"[^\w.-]+", " ", Path(clip).stem).strip(" .")[:40] or "clip"
+    return data_folder() / "results" / f"{job} {stem}"
 
 
 class RecoverMotionCancel(bpy.types.Operator):

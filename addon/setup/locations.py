@@ -85,7 +85,7 @@ def backend_command() -> Command:
 
 
 def backend_problem() -> RecoverError | None:
-    """Why the backend cannot be started, for panels: looked up at most once a second, since they draw far more often."""
+    """Why the backend cannot be started, for panels: looked up once a second at most, however often they draw."""
     global _looked, _problem
     if time.monotonic() - _looked > _LOOK_AGAIN_S:
         _problem = None
