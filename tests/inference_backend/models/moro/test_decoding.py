@@ -210,3 +210,14 @@ def test_bfloat16_stays_close(make_small_network):
     assert moved < 0.02 * exact.translation.norm(dim=-1).mean()
     turn = (exact.rotation.mT @ coarse.rotation).diagonal(dim1=-2, dim2=-1).sum(-1)
     assert turn.min() > 1 + 2 * math.cos(math.radians(5))
+
+
+def test_bfloat16_backbone_stays_close(make_small_network):
+    model = make_small_network()
+    crops = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        exact = model.evidence_tokens(crops)
+        model.set_precision(torch.bfloat16)
+        coarse = model.evidence_tokens(crops)
+    assert (exact - coarse).abs().mean() < 0.02 * exact.abs().mean()
+    assert not torch.equal(exact, coarse.float())
