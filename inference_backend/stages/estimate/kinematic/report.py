@@ -5,7 +5,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, uniform_filter1d
 
 from ....geometry.blazepose import INDEX
+from ....geometry.projection import undistort
 from ....protocol.skeleton import BODY_JOINTS
+from ....records.camera import Camera
+from ....records.people import PersonTrack
 from .settings import KinematicSettings
 
 Array = NDArray[np.float64]
@@ -58,3 +61,23 @@ def depth_sigma_of(points: Array, weight: Array, seen: NDArray[np.bool_], settin
         np.zeros(len(seen)) if seen.all() else distance_transform_edt(~seen) if seen.any() else np.full(len(seen), 30.0)
     )
     return np.clip(np.hypot(sigma, 0.02 * gap), 0.01, 5.0)
+
+
+def near_evidence(seen: NDArray[np.bool_], reach: int = 15) -> NDArray[np.bool_]:
+    """Frames within half a second of evidence; shorter gaps are bridged whole."""
+    near = np.convolve(seen, np.ones(2 * reach + 1), mode="same")[: len(seen)] if len(seen) > 2 * reach else None
+    if near is None:
+        return np.full(len(seen), bool(seen.any()))
+    return near > 0
+
+
+def reprojection_error(points: Array, track: PersonTrack, camera: Camera) -> NDArray[np.float32]:
+    """Mean miss `[N]` of a track's landmarks by the figure's points `[N,33,3]`, in box sides; NaN where not seen."""
+    rays = undistort(track.keypoints, camera.K[track.frames], camera.dist)
+    focal = 0.5 * (camera.K[track.frames, 0, 0] + camera.K[track.frames, 1, 1])
+    side = np.maximum((track.box[:, 2:] - track.box[:, :2]).max(axis=1), 1.0)
+    miss = np.linalg.norm(points[..., :2] / np.maximum(points[..., 2:], 1e-2) - rays, axis=-1)
+    weight = track.visibility * np.isfinite(miss)
+    mean = (np.nan_to_num(miss) * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)
+    ok = track.seen & (weight.sum(axis=1) > 0)
+    return np.where(ok, mean * focal / side, np.nan).astype(np.float32)

@@ -23,7 +23,8 @@ from ....records.context import StageContext
 from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
-from ..kinematic.estimate import Observed, observe, reprojection_error
+from ..kinematic.observe import Observed, observe
+from ..kinematic.report import reprojection_error
 from .crops import crop_boxes, nearest_frames, person_crops
 from .quality import describe, landmark_places
 from .refine import refine

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ..kinematic.estimate import Observed, near_evidence
 from ..kinematic.landmarks import figure_of
-from ..kinematic.report import confidence_of, depth_sigma_of, support_of
+from ..kinematic.observe import Observed
+from ..kinematic.report import confidence_of, depth_sigma_of, near_evidence, support_of
 from ..kinematic.settings import KinematicSettings
 from ..kinematic.trust import landmark_trust
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ..kinematic.estimate import Observed, merge, stack_evidence, stack_motion, window_spans
 from ..kinematic.evidence import BONES, Evidence
 from ..kinematic.landmarks import figure_of
+from ..kinematic.observe import Observed
 from ..kinematic.prior import load_prior
 from ..kinematic.settings import KinematicSettings
 from ..kinematic.solver import Motion, Solver, local_rotations
 from ..kinematic.start import encode
+from ..kinematic.windows import merge, stack_evidence, stack_motion, window_spans
 from .settings import MoroSettings
 
 

@@ -5,13 +5,13 @@ import roma
 import torch
 
 from inference_backend.stages.estimate.kinematic.banded import Chain
-from inference_backend.stages.estimate.kinematic.estimate import Observed as Observation
-from inference_backend.stages.estimate.kinematic.estimate import build_evidence, window_spans
 from inference_backend.stages.estimate.kinematic.figure import Figure
+from inference_backend.stages.estimate.kinematic.observe import Observed, build_evidence
 from inference_backend.stages.estimate.kinematic.prior import load_prior
 from inference_backend.stages.estimate.kinematic.settings import KinematicSettings
 from inference_backend.stages.estimate.kinematic.solver import Motion, Solver, local_rotations, pose
 from inference_backend.stages.estimate.kinematic.trust import landmark_trust
+from inference_backend.stages.estimate.kinematic.windows import window_spans
 
 import pytest  # isort: skip
 
@@ -50,7 +50,7 @@ def _some_motion(figure: Figure, frames: int = 3) -> Motion:
 
 def test_derivatives_of_landmarks_are_those_of_finite_differences(figure: Figure):
     prior, motion, step = load_prior(), _some_motion(figure), 1e-6
-    observed = Observation(
+    observed = Observed(
         np.arange(3) / 30, np.ones(3, bool), np.zeros((3, 33, 2)), np.ones((3, 33)), np.ones((3, 33, 3))
     )
     evidence, _ = build_evidence(observed, np.ones((3, 33)))

@@ -1,0 +1,89 @@
+"""A person's track on the 30 fps clock, and what of it the optimiser is told."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
+
+from ....geometry.clock import clock_times, sample_seen
+from ....geometry.projection import undistort
+from ....records.camera import Camera
+from ....records.people import PersonTrack
+from ....records.video import Video
+from .evidence import BONES, Evidence, view_rotation
+
+Array = NDArray[np.float64]
+_KERNEL = np.exp(-0.5 * (np.arange(-4, 5) / 1.5) ** 2)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Landmarks of M frames on the 30 fps clock: seen `[M]`, rays `[M,33,2]`, visibility `[M,33]`, world `[M,33,3]`."""
+
+    time_s: Array
+    seen: NDArray[np.bool_]
+    rays: Array
+    visibility: Array
+    world: Array
+
+
+def observe(video: Video, track: PersonTrack, camera: Camera) -> Observed:
+    """Bring a track's landmarks onto the 30 fps clock."""
+    time_s = video.time_s[track.frames]
+    rays = undistort(track.keypoints, camera.K[track.frames], camera.dist)
+    world, visibility = track.keypoints_world.astype(np.float64), track.visibility.astype(np.float64)
+    finite = np.isfinite(rays).all((1, 2)) & np.isfinite(world).all((1, 2)) & np.isfinite(visibility).all(1)
+    clock = clock_times(time_s)
+    seen, (rays, visibility, world) = sample_seen(time_s, track.seen & finite, clock, rays, visibility, world)
+    return Observed(clock, seen, np.nan_to_num(rays), np.nan_to_num(visibility), np.nan_to_num(world))
+
+
+def fill(values: Array, weight: Array) -> Array:
+    """Fill frames without evidence linearly and smooth the rest lightly, each landmark by its own trust."""
+    index = np.arange(len(values))
+    has = weight.sum(axis=1) > 0
+    if not has.any():
+        return values
+    flat = values.reshape(len(values), -1)
+    filled = np.stack([np.interp(index, index[has], flat[has, k]) for k in range(flat.shape[1])], axis=1)
+    filled = filled.reshape(values.shape)
+    w = np.maximum(weight, 1e-3) ** 2
+    total, mixed = np.zeros_like(w), np.zeros_like(filled)
+    for offset, k in zip(range(-4, 5), _KERNEL, strict=True):
+        at = np.clip(index + offset, 0, len(index) - 1)
+        total += k * w[at]
+        mixed += k * w[at][..., None] * filled[at]
+    return mixed / total[..., None]
+
+
+def smooth_trust(trust: Array) -> Tensor:
+    """Trust of the smoothed landmarks: what is near in time counts, too."""
+    return torch.from_numpy(gaussian_filter1d(trust, 2.0, axis=0, mode="nearest"))
+
+
+def _view(observed: Observed, trust: Array) -> Tensor:
+    """Rotation from the camera into the view that looks at the person, `[M,3,3]`."""
+    weight = np.maximum(trust[:, 11:], 1e-6)
+    centre = (observed.rays[:, 11:] * weight[..., None]).sum(axis=1) / weight.sum(axis=1, keepdims=True)
+    return view_rotation(torch.from_numpy(fill(centre[:, None], observed.seen[:, None].astype(float))[:, 0]))
+
+
+def build_evidence(observed: Observed, trust: Array) -> tuple[Evidence, Tensor]:
+    """Evidence of M frames as one window; and for the start smoothed world landmarks `[M,33,3]`, camera's axes."""
+    view = _view(observed, trust)
+    world = torch.from_numpy(observed.world)
+    vectors = BONES @ world
+    length = vectors.norm(dim=-1, keepdim=True)
+    bones = torch.where(length > 1e-6, vectors / length.clamp_min(1e-6), torch.zeros_like(vectors))
+    t = torch.from_numpy(trust)
+    bone_trust = torch.stack([t[:, ends].amin(dim=-1) for ends in BONES.abs() > 0], dim=-1)
+    smooth = torch.from_numpy(fill(observed.world, trust))
+    landmarks = (view.transpose(-1, -2)[:, None] @ smooth[..., None])[..., 0]
+    present = torch.ones(1, len(trust), dtype=torch.float64)
+    evidence = Evidence(
+        torch.from_numpy(observed.rays)[None], t[None], bones[None], bone_trust[None], view[None], present
+    )
+    return evidence, landmarks
