@@ -80,7 +80,7 @@ class Timeline:
         Blender counts a movie's frames at its nominal rate even where the rate varies, so by time: it shows the last
         frame that has begun by then.
         """
-        slack = 0.1 / self.fps  # time stamps are rounded to the file's time base
+        slack = 1e-3  # files round their time stamps, to a millisecond or finer
         seconds = self.shown / self.fps
         clip = np.searchsorted(time_s, seconds + slack, side="right") - 1
         beyond = seconds > time_s[-1] + 1.5 / self.fps

@@ -1,14 +1,19 @@
-"""The add-on, registered as Blender does it, with the real backend and its data in a folder of its own."""
+"""The add-on, registered as Blender does it, with the real backend and its data in a folder of its own; and movies."""
 
+import json
 import os
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
+import numpy as np
 import pytest
 import recover_motion
 from recover_motion.addon.compat import sequencer_strips
 from recover_motion.addon.recover import session
+
+from tests.addon.recover.numbered_movies import encode, write_numbered_images
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "tests" / "sample"
@@ -57,3 +62,40 @@ def recover(**settings):
     except RuntimeError as error:  # how Blender hands on a report of an error
         return SimpleNamespace(status={"CANCELLED"}, said=str(error), job=None)
     return SimpleNamespace(status=status, said="", job=session.queue.jobs[-1])
+
+
+NUMBERED = 90
+
+
+@pytest.fixture(scope="session")
+def numbered(tmp_path_factory):
+    """Images that spell their number."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    return write_numbered_images(tmp_path_factory.mktemp("numbered"), NUMBERED)
+
+
+@pytest.fixture(scope="session")
+def made_movies(numbered, tmp_path_factory):
+    """Movies of such images, and the time stamps of their frames in seconds."""
+    folder = tmp_path_factory.mktemp("movies")
+    rates = {"23.976": (24, 1.001), "25": (25, 1.0), "60": (60, 1.0)}
+    made = {name: encode(numbered, folder / f"{name} fps.mp4", *rate) for name, rate in rates.items()}
+    stamps = {name: np.arange(NUMBERED) * base / fps for name, (fps, base) in rates.items()}
+    if BACKEND.exists():
+        path = folder / "variable rate.mp4"
+        command = [BACKEND, Path(__file__).with_name("write_vfr_movie.py"), path, str(NUMBERED)]
+        stamps["variable"] = np.array(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+        made["variable"] = path
+    return made, stamps
+
+
+@pytest.fixture
+def movies(made_movies):
+    """Paths by name."""
+    return made_movies[0]
+
+
+@pytest.fixture
+def stamps(made_movies):
+    """Time stamps by name."""
+    return made_movies[1]

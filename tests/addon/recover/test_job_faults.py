@@ -1,0 +1,187 @@
+"""What can go wrong around a job: a backend that dies, a file that is opened, an add-on that is switched off."""
+
+import os
+import signal
+import time
+import wave
+
+import bpy
+import pytest
+import recover_motion
+from recover_motion.addon.compat import sequencer_strips
+from recover_motion.addon.jobs.job import JobState
+from recover_motion.addon.recover import session
+
+from tests.addon.recover.conftest import SAMPLE, add_strip, recover
+
+
+@pytest.fixture(autouse=True)
+def empty_file(data_folder):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    session.queue.jobs.clear()
+    session.tick()
+
+
+def drive(until, seconds=300.0):
+    end = time.monotonic() + seconds
+    while not until() and time.monotonic() < end:
+        if not session.tick():
+            time.sleep(0.01)
+    assert until()
+
+
+def begin():
+    """Click the button, and wait until the people stage is under way."""
+    assert bpy.ops.recover_motion.recover("INVOKE_DEFAULT") == {"FINISHED"}
+    job = session.queue.jobs[-1]
+    drive(lambda: (job.stage == "people" and job.fraction > 0.0) or not job.active)
+    assert job.state is JobState.RUNNING, job.error
+    return job, session.queue._client.pid
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for_end(pid):
+    end = time.monotonic() + 5.0
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not alive(pid)
+
+
+def test_a_killed_backend_fails_the_job_and_the_next_click_goes_on_from_the_cache(backend):
+    add_strip(SAMPLE / "sample.mp4")
+    job, pid = begin()
+    os.kill(pid, signal.SIGKILL)
+    drive(lambda: not job.active)
+    assert job.state is JobState.FAILED
+    assert "stopped unexpectedly" in job.error.sentence
+    assert "Click Recover Motion again" in job.error.remedy
+    assert len(bpy.data.armatures) == 0
+
+    bpy.ops.recover_motion.recover("INVOKE_DEFAULT")
+    again, seen = session.queue.jobs[-1], []
+    tell = session.queue._tell
+    session.queue._tell = lambda message: (seen.append(message), tell(message))
+    try:
+        drive(lambda: again.stage == "people" or not again.active)
+    finally:
+        del session.queue._tell
+    assert {m.stage for m in seen if getattr(m, "reused", False)} >= {"frames", "shots"}
+    bpy.ops.recover_motion.cancel(job=again.name)
+    assert again.cancelling
+    drive(lambda: not again.active)
+    assert again.state is JobState.CANCELLED
+    assert alive(session.queue._client.pid)  # kept for the next job
+    bpy.ops.recover_motion.dismiss(job=again.name)
+    assert again not in session.queue.jobs
+
+
+def test_opening_a_file_ends_the_job_and_its_backend(backend):
+    add_strip(SAMPLE / "sample.mp4")
+    job, pid = begin()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert job.state is JobState.CANCELLED
+    assert wait_for_end(pid)
+    assert not session.tick()
+    assert len(bpy.data.armatures) == 0
+
+
+def test_saving_and_undo_leave_a_running_job_alone(backend, tmp_path):
+    bpy.ops.ed.undo_push(message="before")
+    add_strip(SAMPLE / "sample.mp4")
+    bpy.ops.ed.undo_push(message="strip")
+    job, _ = begin()
+    bpy.data.objects.new("Later", None)
+    bpy.ops.ed.undo_push(message="later")
+    bpy.ops.ed.undo()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "during.blend"))
+    session.tick()
+    assert job.state is JobState.RUNNING
+    session.queue.cancel(job)
+    drive(lambda: not job.active)
+
+
+def test_switching_the_add_on_off_ends_the_backend(backend):
+    add_strip(SAMPLE / "sample.mp4")
+    job, pid = begin()
+    recover_motion.unregister()
+    try:
+        assert job.state is JobState.CANCELLED
+        assert wait_for_end(pid)
+        assert not hasattr(bpy.types.Scene, "recover_motion")
+    finally:
+        recover_motion.register()
+
+
+def test_without_a_backend_the_button_says_what_to_do(data_folder, monkeypatch):
+    add_strip(SAMPLE / "sample.mp4")
+    monkeypatch.delenv("RECOVER_MOTION_PYTHON")
+    assert "is not installed yet. Open the add-on's preferences" in recover().said
+    monkeypatch.setenv("RECOVER_MOTION_PYTHON", "/nowhere/python")
+    assert "is not there: /nowhere/python" in recover().said
+    assert session.queue.jobs == []
+
+
+def test_a_file_that_is_gone_is_named(data_folder, tmp_path):
+    path = tmp_path / "walk.mp4"
+    path.write_bytes((SAMPLE / "sample.mp4").read_bytes())
+    add_strip(path)
+    path.unlink()
+    said = recover().said
+    assert f"is gone: {path}" in said
+    assert "choose the file again" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [("META", "open it with Tab"), ("SCENE", "render it to a video"), ("COLOR", "no file of its own")],
+)
+def test_strips_that_hold_no_video_get_a_sentence(data_folder, kind, sentence):
+    scene = bpy.context.scene
+    strips = sequencer_strips(scene.sequence_editor_create())
+    if kind == "META":
+        strip = strips.new_meta("it", channel=1, frame_start=1)
+    elif kind == "SCENE":
+        strip = strips.new_scene("it", bpy.data.scenes.new("Other"), channel=1, frame_start=1)
+    else:
+        ends = {"length": 25} if bpy.app.version >= (5, 0, 0) else {"frame_end": 25}
+        strip = strips.new_effect("it", "COLOR", channel=1, frame_start=1, **ends)
+    scene.sequence_editor.active_strip = strip
+    strip.select = True
+    assert sentence in recover().said
+
+
+def test_a_sound_strip_gets_a_sentence(data_folder, tmp_path):
+    with wave.open(str(tmp_path / "noise.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000))
+    scene = bpy.context.scene
+    strips = sequencer_strips(scene.sequence_editor_create())
+    strip = strips.new_sound("it", str(tmp_path / "noise.wav"), channel=1, frame_start=1)
+    scene.sequence_editor.active_strip = strip
+    strip.select = True
+    assert "movie strip beside it" in recover().said
+
+
+def test_no_strip_gets_a_sentence(data_folder):
+    assert "Select a movie or image strip" in recover().said
+
+
+def test_a_linked_scene_is_refused_before_anything_is_recovered(data_folder, tmp_path):
+    add_strip(SAMPLE / "sample.mp4")
+    bpy.context.scene.name = "Edit"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "edit.blend"), link=True) as (_, into):
+        into.scenes = ["Edit"]
+    (linked,) = (scene for scene in bpy.data.scenes if scene.library)
+    with bpy.context.temp_override(scene=linked):
+        assert "is linked from" in recover().said
