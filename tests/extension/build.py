@@ -1,6 +1,6 @@
 """Builds the extension's zip, and the index of a repository that holds it, with Blender's own command.
 
-Run with a Python that has bpy: `python tests/extension/build.py FOLDER`.
+Run with a Python that has bpy: `python tests/extension/build.py FOLDER`, or `... --validate ZIP`.
 """
 
 import subprocess
@@ -30,4 +30,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    if sys.argv[1] == "--validate":
+        extension_command("validate", str(Path(sys.argv[2]).resolve()))
+    else:
+        main(Path(sys.argv[1]).resolve())
