@@ -50,8 +50,14 @@ def estimate(
     """
     figure, prior = figure_of(body), load_prior()
     observed = observe(video, track, camera)
-    motion, trust = fit(figure, prior, observed, settings, ctx)
-    return _at_source(video, track, camera, figure, prior, observed, motion, trust, settings)
+    # Matrices this small take longer to share out than to compute, and threads that wait take the cores from Blender.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        motion, trust = fit(figure, prior, observed, settings, ctx)
+        return _at_source(video, track, camera, figure, prior, observed, motion, trust, settings)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def fit(
