@@ -5,6 +5,8 @@ BACKEND := .venv-backend
 BPY42 := .venv-bpy42
 BPY45 := .venv-bpy45
 BPY50 := .venv-bpy50
+BPY52 := .venv-bpy52
+PYTHON313 ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null)
 MODEL := inference_backend/models/pose_landmarker/pose_landmarker_full.task
 LOCKS := inference_backend/environment
 PIP := -m pip --disable-pip-version-check --quiet
@@ -21,12 +23,13 @@ test-backend: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m pytest tests/inference_backend tests/sample -n $(WORKERS)
 
 test-addon: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
-	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon
+	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon tests/extension
 
-# The add-on's tests in every Blender at hand, not only the one that `make test` uses.
-test-matrix: test $(BPY42)/.ready $(BPY50)/.ready
-	OMP_NUM_THREADS=1 $(BPY42)/bin/python -m pytest tests/addon
-	OMP_NUM_THREADS=1 $(BPY50)/bin/python -m pytest tests/addon
+# The add-on's tests in the other Blenders too; in 5.2, which needs Python 3.13, where that is at hand.
+test-matrix: test $(foreach bpy,$(BPY42) $(BPY50) $(if $(PYTHON313),$(BPY52)),test-$(bpy))
+
+test-.venv-bpy%: .venv-bpy%/.ready
+	OMP_NUM_THREADS=1 $(<D)/bin/python -m pytest tests/addon tests/extension
 
 models: $(MODEL)
 
@@ -65,11 +68,13 @@ $(BACKEND)/.ready: $(LOCKS)/backend.lock $(LOCKS)/torch.txt tests/requirements.t
 $(BPY42)/.ready: BPY := bpy==4.2.23 numpy==1.24.3
 $(BPY45)/.ready: BPY := bpy==4.5.15 numpy==1.26.4
 $(BPY50)/.ready: BPY := bpy==5.0.1 numpy==1.26.4
+$(BPY52)/.ready: BPY := bpy==5.2.3 numpy==2.3.5
+$(BPY52)/.ready: PYTHON := $(PYTHON313)
 
-$(BPY42)/.ready $(BPY45)/.ready $(BPY50)/.ready: tests/requirements.txt Makefile
+$(BPY42)/.ready $(BPY45)/.ready $(BPY50)/.ready $(BPY52)/.ready: tests/requirements.txt Makefile
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python $(PIP) install $(BPY) -r tests/requirements.txt
 	touch $@
 
 clean:
-	rm -rf build dist .pytest_cache .ruff_cache $(BACKEND) $(BPY42) $(BPY45) $(BPY50)
+	rm -rf build dist .pytest_cache .ruff_cache $(BACKEND) $(BPY42) $(BPY45) $(BPY50) $(BPY52)

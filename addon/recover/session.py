@@ -65,8 +65,9 @@ def _timer() -> float | None:
 
 @bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
-    # Results belong to the file they were asked from. What is finished stays in the cache.
-    queue.close()
+    # Results belong to the file they were asked from. What is finished stays in the cache; an idle backend stays too.
+    if queue.busy:
+        queue.close()
 
 
 @bpy.app.handlers.persistent

@@ -92,6 +92,15 @@ def inspect() -> None:
 
 def _run_doctor(command: "locations.Command") -> None:
     global _inspecting
+    lines = ["PROBLEM: the inspection did not end as it should. Repair the environment."]
+    try:
+        lines = _findings(command)
+    finally:
+        _inspection[:] = lines
+        _inspecting = False
+
+
+def _findings(command: "locations.Command") -> list[str]:
     lines = []
     try:
         process = child.start(
@@ -111,8 +120,7 @@ def _run_doctor(command: "locations.Command") -> None:
                 lines.append(f"PROBLEM: {finding['subject']}: {finding['state']} {finding['remedy']}")
     except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired) as error:
         lines.append(f"PROBLEM: the backend could not be inspected: {error}. Repair its environment.")
-    _inspection[:] = lines
-    _inspecting = False
+    return lines
 
 
 def _watch() -> None:

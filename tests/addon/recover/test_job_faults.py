@@ -11,6 +11,8 @@ import recover_motion
 from recover_motion.addon.compat import sequencer_strips
 from recover_motion.addon.jobs.job import JobState
 from recover_motion.addon.recover import session
+from recover_motion.addon.recover.ops import new_job
+from recover_motion.addon.recover.strip import chosen_strip
 
 from tests.addon.recover.conftest import SAMPLE, add_strip, recover
 
@@ -30,10 +32,16 @@ def drive(until, seconds=300.0):
     assert until()
 
 
+def click():
+    """What the button does in a window; without one Blender executes operators instead of invoking them."""
+    job = new_job(bpy.context.scene, chosen_strip(bpy.context))
+    session.submit(job)
+    return job
+
+
 def begin():
     """Click the button, and wait until the people stage is under way."""
-    assert bpy.ops.recover_motion.recover("INVOKE_DEFAULT") == {"FINISHED"}
-    job = session.queue.jobs[-1]
+    job = click()
     drive(lambda: (job.stage == "people" and job.fraction > 0.0) or not job.active)
     assert job.state is JobState.RUNNING, job.error
     return job, session.queue._client.pid
@@ -64,8 +72,7 @@ def test_a_killed_backend_fails_the_job_and_the_next_click_goes_on_from_the_cach
     assert "Click Recover Motion again" in job.error.remedy
     assert len(bpy.data.armatures) == 0
 
-    bpy.ops.recover_motion.recover("INVOKE_DEFAULT")
-    again, seen = session.queue.jobs[-1], []
+    again, seen = click(), []
     tell = session.queue._tell
     session.queue._tell = lambda message: (seen.append(message), tell(message))
     try:
@@ -105,6 +112,25 @@ def test_saving_and_undo_leave_a_running_job_alone(backend, tmp_path):
     assert job.state is JobState.RUNNING
     session.queue.cancel(job)
     drive(lambda: not job.active)
+
+
+def test_an_undo_while_the_result_is_built_starts_the_building_again(backend):
+    bpy.ops.ed.undo_push(message="before")
+    add_strip(SAMPLE / "sample.mp4")
+    bpy.ops.ed.undo_push(message="strip")
+    job = click()
+    drive(lambda: len(bpy.data.armatures) > 0 or not job.active)
+    assert job.state is JobState.BUILDING, job.error
+    bpy.context.scene.frame_set(3)
+    bpy.ops.ed.undo_push(message="frame")
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    bpy.ops.ed.redo()
+    drive(lambda: not job.active)
+    assert job.state is JobState.DONE, job.error
+    assert len([o for o in bpy.data.objects if o.type == "ARMATURE"]) == 1
+    bpy.ops.ed.undo()
+    assert len(bpy.data.armatures) == 0
 
 
 def test_switching_the_add_on_off_ends_the_backend(backend):
