@@ -72,7 +72,7 @@ def load_moro(settings: MoroSettings, body: Body, device: str) -> tuple[Moro, ND
     if not any(name.startswith("connections.") for name in file.tensors):
         connections = read_connections(_connections_path(settings, path), file.config.tokenizer)
     model = network_from(file, path, connections).to(device)
-    if settings.bf16 and torch.device(device).type == "cuda":
+    if settings.bf16 and torch.device(device).type in ("cuda", "cpu"):
         model.set_precision(torch.bfloat16)
     vertex_ids = model.vertex_ids
     if vertex_ids.max() >= len(body.v_template):

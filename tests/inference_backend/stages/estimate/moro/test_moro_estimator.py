@@ -161,6 +161,9 @@ class TestWithFitter:
         check(found, 10)
         assert not found.valid.any()
 
+    def test_bfloat16(self, weights, body):
+        check(run(video(), track(6), camera(), body, settings(weights, bf16=True), StageContext()), 6)
+
     def test_refinement_follows_the_landmarks(self, weights, body):
         plain = run(video(), track(), camera(), body, settings(weights), StageContext())
         refined = run(
