@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .followed import Followed, Sighting
+from .ghosts import is_faint
 from .landmarker import PersonLandmarker
 from .pose import Pose, distance
 from .search import Search, match
 from .settings import PeopleSettings
 
+_PROBATION_S: Final = 0.7  # then whoever looks like a ghost is not worth following any further
 _MERGED: Final = 0.1  # body heights: two people this close together are one, found twice
 
 
@@ -58,6 +60,7 @@ class Crowd:
         self._size_wh = size_wh
         self._settings = settings
         self._interval = max(4, round(settings.search_s * fps))
+        self._probation = max(8, round(_PROBATION_S * fps))
         self._since_search = 0
         self._people: list[Followed] = []
         self._gone: list[list[Sighting]] = []
@@ -80,7 +83,7 @@ class Crowd:
             found = self._search.somewhere(picture) if self._started else self._search.everywhere(picture)
             self._started, self._since_search = True, 0
             self._take_in(picture, frame, time_s, found)
-        self._let_go(time_s)
+        self._let_go(frame, time_s)
 
     def finish(self) -> list[list[Sighting]]:
         """What was seen of everybody, in order of appearance; the landmarkers go back to the pool."""
@@ -118,9 +121,12 @@ class Crowd:
             else:
                 self._pool.give_back(person.landmarker)
 
-    def _let_go(self, time_s: float) -> None:
-        for person in list(self._people):
-            if person.lost and person.elapsed(time_s) > self._settings.longest_gap_s:
+    def _let_go(self, frame: int, time_s: float) -> None:
+        for person in [person for person in self._people if person.lost]:
+            watched = frame - person.sightings[0].frame
+            ghost = self._probation <= watched <= 4 * self._probation and is_faint(person.sightings, frame)
+            if ghost or person.elapsed(time_s) > self._settings.longest_gap_s:
                 self._people.remove(person)
                 self._pool.give_back(person.landmarker)
-                self._gone.append(person.sightings)
+                if not ghost:
+                    self._gone.append(person.sightings)

@@ -7,12 +7,14 @@ import numpy as np
 
 from .followed import Sighting
 
-_TRUST: Final = 0.35
-_SUPPORT: Final = 0.4
+_PRESENCE: Final = 0.4
 
 
 def is_ghost(sightings: Sequence[Sighting], fps: float, shot_frames: int, shortest_s: float) -> bool:
-    """Whether somebody was hardly there: too short, without a silhouette, or with hardly a landmark visible.
+    """Whether somebody was hardly there.
+
+    A ghost is short; or its landmarks are doubtful, off its silhouette, and missing every other frame. Somebody who is
+    half hidden for a while has one of these marks, a ghost has all: what counts is their product.
 
     Args:
         sightings: what was seen of them.
@@ -22,6 +24,17 @@ def is_ghost(sightings: Sequence[Sighting], fps: float, shot_frames: int, shorte
     """
     if len(sightings) < min(shortest_s * fps, 0.5 * shot_frames):
         return True
+    return is_faint(sightings, sightings[-1].frame)
+
+
+def is_faint(sightings: Sequence[Sighting], until: int) -> bool:
+    """Whether doubtful landmarks, no silhouette and gaps come together.
+
+    Args:
+        sightings: what was seen of somebody, at least one.
+        until: last frame in which they were looked for.
+    """
     trust = float(np.median([sighting.pose.trust for sighting in sightings]))
     support = float(np.median([sighting.support for sighting in sightings]))
-    return trust < _TRUST or support < _SUPPORT
+    seen = len(sightings) / (until - sightings[0].frame + 1)
+    return trust * support * seen < _PRESENCE

@@ -60,20 +60,26 @@ def most_plausible_path(points: Points, time_s: NDArray[np.float64], height: flo
     skip_price = _SKIP_FRAME + _SKIP_SECOND * frame_s
     state_price = np.array([0.0, _EXCHANGED * frame_s])
     reach = max(1, min(count - 1, round(_LONGEST_SKIP_S / frame_s)))
-    ways = [_ways(bodies, centres, frame_s, gap) for gap in range(1, reach + 1)]
+    ways = np.full((reach, 2, 2, count), np.inf, np.float32)  # over a gap, from and to a state, from a frame
+    for gap in range(1, reach + 1):
+        ways[gap - 1, :, :, :-gap] = _ways(bodies, centres, frame_s, gap)
 
+    skipped = skip_price * np.arange(reach)[:, None, None]
     total = np.empty((count, 2))
     came_from = np.full((count, 2, 2), -1)  # frame and state
     for frame in range(count):
         # To begin here is to leave out everything before.
         total[frame] = skip_price * frame + state_price
-        for gap in range(1, min(frame, reach) + 1):
-            through = total[frame - gap][:, None] + ways[gap - 1][:, :, frame - gap] + skip_price * (gap - 1)
-            best = through.argmin(0)
-            cost = through[best, [0, 1]] + state_price
-            shorter = cost < total[frame]
-            total[frame][shorter] = cost[shorter]
-            came_from[frame][shorter] = np.stack([np.full(2, frame - gap), best], axis=1)[shorter]
+        before = np.arange(frame - 1, max(-1, frame - 1 - reach), -1)
+        if not len(before):
+            continue
+        through = total[before][:, :, None] + ways[np.arange(len(before)), :, :, before] + skipped[: len(before)]
+        flat = through.reshape(-1, 2)  # gap and state before, state now
+        best = flat.argmin(0)
+        cost = flat[best, [0, 1]] + state_price
+        shorter = cost < total[frame]
+        total[frame][shorter] = cost[shorter]
+        came_from[frame][shorter] = np.stack([frame - 1 - best // 2, best % 2], axis=1)[shorter]
     ends = total + skip_price * np.arange(count - 1, -1, -1)[:, None]
     frame, state = np.unravel_index(ends.argmin(), ends.shape)
     while frame >= 0:

@@ -25,7 +25,7 @@ class PeopleSettings:
     """
 
     people: int = 0
-    search_s: float = 0.5
+    search_s: float = 0.4
     shortest_s: float = 0.4
     longest_gap_s: float = 2.0
     working_side: int = 1920

@@ -43,12 +43,20 @@ def find_limb_swaps(points: Points, time_s: NDArray[np.float64], height: float) 
         other = exchanged(pairs)
         limbs = points[:, joints] / height
         swapped = points[:, other][:, joints] / height
-        frame = 1
-        while frame < count - 1:
-            run = _limb_run(limbs, swapped, time_s, frame)
+        # Only where the exchange brings the limbs nearer to the frame before can a run begin.
+        nearer = _way(limbs[:-1], swapped[1:]) < _way(limbs[:-1], limbs[1:])
+        free = 1
+        for frame in np.flatnonzero(nearer) + 1:
+            if frame < free or frame >= count - 1:
+                continue
+            run = _limb_run(limbs, swapped, time_s, int(frame))
             order[frame : frame + run] = order[frame : frame + run][:, other]
-            frame += max(run, 1)
+            free = frame + run
     return order
+
+
+def _way(one: Points, other: Points) -> NDArray[np.float32]:
+    return np.linalg.norm(one - other, axis=-1).mean(-1)
 
 
 def _limb_run(limbs: Points, swapped: Points, time_s: NDArray[np.float64], start: int) -> int:

@@ -41,7 +41,8 @@ class View:
         scale = min(1.0, VIEW_SIDE / max(self.width, self.height))
         if scale < 1.0:
             size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
-            part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            # Averaging is slow, and needed only where pixels would be passed over.
+            part = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA)
         if keep is None:
             return np.ascontiguousarray(part)
         height, width = part.shape[:2]

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .cuts import likeness, structure
+
 Grey = NDArray[np.uint8]
 
 HALF_LENGTHS_S: Final = (0.1, 0.15, 0.25, 0.4, 0.7, 1.0)
@@ -47,31 +49,35 @@ def fading_share(window: Sequence[Grey], centre: int, half: int) -> float:
         half: frames from the middle to either end.
     """
     quarter = max(1, half // 2)
-    start, early, middle, late, end = (
-        window[centre + offset].astype(np.float32) for offset in (-half, -quarter, 0, quarter, half)
-    )
-    change = end - start
-    changed = np.abs(change) > _CHANGED
-    if changed.mean() < 0.003:
+    pictures = [window[centre + offset] for offset in (-half, -quarter, 0, quarter, half)]
+    # A compact patch shows in every second pixel too; most frames end here.
+    if np.count_nonzero(_climbing([picture[::2, ::2] for picture in pictures])[1]) < _COMPACT.size // 4:
         return 0.0
-    scale = np.where(changed, change, 1.0)
-    a, b, c = ((picture - start) / scale for picture in (early, middle, late))
-    climbing = changed & (a > 0.08) & (a < b - 0.05) & (b > 0.25) & (b < 0.75) & (b < c - 0.05) & (c < 0.92)
-    if climbing.sum() < _COMPACT.size:
+    changed, climbing = _climbing(pictures)
+    if changed.mean() < 0.003:
         return 0.0
     patches = cv2.morphologyEx(climbing.astype(np.uint8), cv2.MORPH_OPEN, _COMPACT).sum()
     area = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, _COMPACT).sum()
     return float(patches) / max(float(area), 2.0 * _COMPACT.size)
 
 
-def find_fade(window: Sequence[Grey], centre: int, fps: float, structure_kept: float) -> Fade | None:
+def _climbing(pictures: Sequence[Grey]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pixels change from the first to the last of five pictures, and which of them do so steadily."""
+    start, early, middle, late, end = (picture.astype(np.float32) for picture in pictures)
+    change = end - start
+    changed = np.abs(change) > _CHANGED
+    scale = np.where(changed, change, 1.0)
+    a, b, c = ((picture - start) / scale for picture in (early, middle, late))
+    return changed, changed & (a > 0.08) & (a < b - 0.05) & (b > 0.25) & (b < 0.75) & (b < c - 0.05) & (c < 0.92)
+
+
+def find_fade(window: Sequence[Grey], centre: int, fps: float) -> Fade | None:
     """The cross-fade around a frame, if there is one.
 
     Args:
         window: small grey pictures around it, each `[h,w]`.
         centre: index of the frame in the window.
         fps: frames per second.
-        structure_kept: likeness of the structures at the ends of the window; a change of light keeps it.
     """
     shares = {}
     for half in sorted({max(3, round(seconds * fps)) for seconds in HALF_LENGTHS_S}):
@@ -80,7 +86,7 @@ def find_fade(window: Sequence[Grey], centre: int, fps: float, structure_kept: f
     if not shares:
         return None
     half = max((half for half, share in shares.items() if share >= _FULL_SHARE), default=0)
-    if half and structure_kept < 0.5:
+    if half and not _same_structure(window[centre - half], window[centre + half]):
         return Fade(*_extent(window, centre, half))
     short = {half: share for half, share in shares.items() if half <= max(3, round(_LONGEST_FIGURE_FADE_S * fps))}
     half = max(short, key=short.get, default=0)
@@ -88,6 +94,11 @@ def find_fade(window: Sequence[Grey], centre: int, fps: float, structure_kept: f
         return None
     dip = _contrast_dip(window, centre, half)
     return Fade(*dip) if dip else None
+
+
+def _same_structure(one: Grey, other: Grey) -> bool:
+    """Whether two pictures differ by their light only."""
+    return likeness(structure(one), structure(other)) > 0.5
 
 
 def _extent(window: Sequence[Grey], centre: int, half: int) -> tuple[int, int]:

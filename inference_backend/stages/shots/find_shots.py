@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ...records.context import StageContext
 from ...records.video import Shots, Video
 from ..frames.read import read_frames
-from .cuts import Small, is_cut, is_same_scene, likeness, structure
+from .cuts import Small, is_cut, is_same_scene, structure
 from .fades import HALF_LENGTHS_S, Fade, find_fade
 from .settings import ShotSettings
 
@@ -98,11 +98,7 @@ class _Watcher:
         frames, greys = zip(*self._greys, strict=True)
         if frames[centre] % self._stride:
             return
-        half = min(centre, len(greys) - 1 - centre, self._reach // 2)
-        if half < 3:
-            return
-        kept = likeness(structure(greys[centre - half]), structure(greys[centre + half]))
-        fade = find_fade(greys, centre, self._fps, kept)
+        fade = find_fade(greys, centre, self._fps)
         if fade:
             self._fades.append(Fade(frames[fade.first], frames[fade.last]))
 

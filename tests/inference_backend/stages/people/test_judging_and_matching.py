@@ -114,6 +114,10 @@ def test_ghosts_are_short_or_bodiless(figures):
     assert is_ghost(solid[:8], 30, 300, 0.4)
     assert not is_ghost(solid[:2], 30, 3, 0.4)  # a clip of three frames
     assert is_ghost(sightings([figures.pose(trust=0.1)] * 30), 30, 300, 0.4)
+    doubtful = sightings([figures.pose(trust=0.55)] * 60)
+    assert not is_ghost(doubtful, 30, 300, 0.4)
+    assert is_ghost(doubtful[::2], 30, 300, 0.4)  # and there only every other frame
+    assert not is_ghost(solid[::2], 30, 300, 0.4)
     assert is_ghost(sightings([figures.pose(silhouette=False)] * 30), 30, 300, 0.4)
 
 
