@@ -108,3 +108,26 @@ RESEARCH = MoroConfig(
     heads=8,
 )
 """The released model: ViT-H/16 on crops, SMPL-X body vertices 0..9382, 87 tokens."""
+
+
+def open_config(points: tuple[int, ...], slots: tuple[int, ...]) -> MoroConfig:
+    """The open model: BlazePose landmarks, some vertices of the open body, small enough to come with the program.
+
+    Args:
+        points: vertices on each of the tokenizer's four levels (`build_connections`).
+        slots: neighbour slots of each layer, from the same connections.
+    """
+    return MoroConfig(
+        name="open",
+        body_name="SMPLX_OPEN",
+        tokenizer=TokenizerConfig(points=points, channels=(3, 32, 64, 128, 9), slots=slots),
+        backbone=None,
+        evidence_tokens=33,
+        evidence_channels=7,
+        width=128,
+        heads=4,
+    )
+
+
+OPEN_POINTS = (1720, 430, 108, 54)
+"""Levels of the open body's tokenizer: 54 tokens."""
