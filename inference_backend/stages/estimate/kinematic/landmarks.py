@@ -26,8 +26,7 @@ _PLACES: Final[dict[str, str]] = {
 
 
 # Where the landmarker puts a landmark relative to that place, metres outward, up and forward in the rest pose;
-# measured on the
-# rendered sample clip, both sides averaged, and halved, since that is one person in one set of clothes.
+# measured on the rendered sample clip, both sides averaged, and halved, since that is one person in one set of clothes.
 _SHIFTS: Final[dict[str, tuple[float, float, float]]] = {
     "nose": (0.0, 0.005, -0.005), "eye": (-0.002, 0.0035, -0.0065), "ear": (-0.011, -0.004, 0.01),
     "shoulder": (-0.004, 0.0045, 0.0), "elbow": (0.0, 0.0, 0.004), "hip": (-0.0045, 0.0, 0.0095),

@@ -1,8 +1,10 @@
 """Settings of the kinematic estimator. Chosen on synthetic clips (`evaluation.synthetic`), never on the test clips."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-VERSION = 2
+from ....protocol.errors import ErrorCode, RecoverError
+
+VERSION = 3
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 
@@ -12,9 +14,7 @@ class KinematicSettings:
 
     Attributes:
         landmark_sigma: of a well visible image landmark.
-        unseen_sigma_factor: how much larger that is at visibility 0 (grows with `(1 - visibility) **
-            visibility_power`).
-        visibility_power: see above.
+        unseen_sigma_factor, visibility_power: sigma grows by `1 + factor * (1 - visibility) ** power`.
         restless_scale: jumping about (in body heights) at which a landmark's trust is halved; 0 switches that off.
         outlier_sigmas: residuals beyond this many sigmas lose their weight (Geman-McClure).
         start_tolerance: factor on `outlier_sigmas` at the first step; it falls to 1 half-way.
@@ -56,3 +56,21 @@ class KinematicSettings:
     window: int = 150
     overlap: int = 30
     batch: int = 4
+
+    def __post_init__(self) -> None:
+        """Raise `RecoverError(BAD_SETTING)` for a value that makes no sense."""
+        may_be_zero = ("unseen_sigma_factor", "restless_scale", "shape_iterations", "overlap")
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if value < 0 or (value == 0 and setting.name not in may_be_zero):
+                raise RecoverError(
+                    ErrorCode.BAD_SETTING,
+                    f"The kinematic estimator's {setting.name} is {value}.",
+                    "Give a positive number, or leave the setting out.",
+                )
+        if self.overlap * 2 > self.window:
+            raise RecoverError(
+                ErrorCode.BAD_SETTING,
+                f"Windows of {self.window} frames cannot overlap by {self.overlap}.",
+                "Let them overlap by half a window at most.",
+            )

@@ -4,6 +4,7 @@ import numpy as np
 import roma
 import torch
 
+from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.stages.estimate.kinematic.banded import Chain
 from inference_backend.stages.estimate.kinematic.figure import Figure
 from inference_backend.stages.estimate.kinematic.observe import Observed, build_evidence
@@ -97,3 +98,10 @@ def test_windows_cover_long_clips_with_overlap():
         assert spans[-1][1] == frames
         assert all(a[1] - b[0] >= settings.overlap - 1 for a, b in pairwise(spans))
         assert len({b - a for a, b in spans}) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"landmark_sigma": 0.0}, {"prior_scale": -1.0}, {"window": 40, "overlap": 30}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict):
+    with pytest.raises(RecoverError) as caught:
+        KinematicSettings(**wrong)
+    assert caught.value.code == ErrorCode.BAD_SETTING
