@@ -47,7 +47,7 @@ def random_network(config: MoroConfig, device: str) -> Moro:
     model.set_connections(connections)
     torch.manual_seed(0)
     for parameter in model.parameters():
-        torch.nn.init.trunc_normal_(parameter, std=0.02)
+        torch.nn.init.normal_(parameter, std=0.02)
     for module in model.modules():
         if isinstance(module, torch.nn.LayerNorm):
             module.weight.data.fill_(1)
