@@ -56,12 +56,6 @@ def plain_mediapipe(video: Video, people: int) -> NDArray[np.float64]:
     return found
 
 
-def whole_stage(video: Video, people: int) -> list[PersonTrack]:
-    """Shots, then people."""
-    ctx = StageContext()
-    return find_people(video, find_shots(video, ShotSettings(), ctx), PeopleSettings(people=people), ctx)
-
-
 def timed(work: Callable[[], object]) -> tuple[object, float, float]:
     """A result, seconds and seconds of processor time."""
     wall, processor = time.perf_counter(), time.process_time()
@@ -110,18 +104,24 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=0, help="as in the stage's settings")
     parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
+    ctx = StageContext()
     for path in chosen.clips or sorted(CLIPS.glob("*.mp4")):
         video = probe(path)
         costs = []
         for _ in range(chosen.rounds):
-            tracks, wall, processor = timed(lambda clip=video: whole_stage(clip, chosen.people))
+            shots, shots_wall, shots_processor = timed(lambda clip=video: find_shots(clip, ShotSettings(), ctx))
+            tracks, wall, processor = timed(
+                lambda clip=video, parts=shots: find_people(clip, parts, PeopleSettings(people=chosen.people), ctx)
+            )
             followed = max(sum(frame in track.frames for track in tracks) for frame in range(len(video)))
             points, plain_wall, plain_processor = timed(lambda clip=video, n=followed: plain_mediapipe(clip, n))
-            costs.append((wall, processor, plain_wall, plain_processor))
-        wall, processor, plain_wall, plain_processor = np.median(costs, axis=0) / len(video)
+            costs.append([wall, processor, shots_wall, shots_processor, plain_wall, plain_processor])
+        frames_s = len(video) / np.median(costs, axis=0)
+        cost = frames_s[4:].repeat(2) / frames_s[[0, 2, 1, 3]]
         print(
-            f"{path.stem}: {len(tracks)} people; MediaPipe {1 / plain_wall:.1f} frames/s, stage {1 / wall:.1f}; "
-            f"cost {wall / plain_wall:.2f}, of processor time {processor / plain_processor:.2f}",
+            f"{path.stem}: {len(tracks)} people; frames/s: MediaPipe {frames_s[4]:.1f}, people {frames_s[0]:.1f}, "
+            f"shots {frames_s[2]:.1f}; cost against MediaPipe: people {cost[0]:.2f}, shots {cost[1]:.2f}, of processor "
+            f"time: people {cost[2]:.2f}, shots {cost[3]:.2f}",
             flush=True,
         )
         if path.with_suffix(".npz").is_file():
