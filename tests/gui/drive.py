@@ -6,6 +6,7 @@ obeys requests for another layout, and writes what it observes to a file.
 
 import contextlib
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -93,6 +94,9 @@ def obey(request):
         armature = next(o for o in bpy.data.objects if o.type == "ARMATURE")
         bpy.context.view_layer.objects.active = armature
         armature.select_set(True)
+    elif kind == "forget the cache":
+        shutil.rmtree(FOLDER / "data" / "cache")
+        submodule("addon.recover.session").queue.jobs.clear()
     elif kind == "quit":
         bpy.ops.wm.quit_blender()
 

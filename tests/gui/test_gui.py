@@ -1,6 +1,7 @@
 """A person's work in a real Blender window, with mouse and keys. Run by `make test-gui`; see docs/addon.md."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -81,6 +82,24 @@ def test_strip_click_cancel_run_again_edit_contact_and_clean(screen):
     wait_for(lambda: len(screen.state()["jobs"]) == 3 and job(screen)["state"] == "done", 120)
     screen.shot("7 cleaned again")
     assert screen.state()["actions"] == before
+
+
+def test_a_killed_backend_is_explained_and_the_next_click_goes_on(screen):
+    from screen import wait_for
+
+    screen.ask("show", "SEQUENCE_EDITOR")
+    screen.ask("forget the cache")
+    recover = max(screen.buttons(), key=lambda r: r[3])
+    screen.press(recover)
+    wait_for(lambda: job(screen)["stage"] == "people", 180)
+    os.kill(screen.state()["backend_pid"], signal.SIGKILL)
+    wait_for(lambda: job(screen)["state"] == "failed", 30)
+    assert "finished stages are kept" in job(screen)["error"]
+    time.sleep(1.5)
+    screen.shot("8 error")
+    screen.press(recover)
+    wait_for(lambda: job(screen)["state"] == "done", 600)
+    assert len(screen.state()["armatures"]) == 2
 
 
 def test_the_backend_is_gone_within_five_seconds_of_blender(screen):
