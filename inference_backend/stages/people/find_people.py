@@ -68,7 +68,7 @@ def _follow(
                     seen += [(shot, sightings) for sightings in crowd.finish()] if crowd else []
                     shot = int(shots.shot_id[frame])
                     size_wh = picture.shape[1], picture.shape[0]
-                    crowd = Crowd(pool, Search(finder, size_wh), size_wh, video.fps, settings)
+                    crowd = Crowd(pool, Search(finder, size_wh, settings.people), size_wh, video.fps, settings)
                 if not shots.blended[frame]:
                     crowd.step(picture, frame, float(video.time_s[frame]))
                 done += 1

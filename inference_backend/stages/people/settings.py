@@ -5,7 +5,7 @@ from typing import Final
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 1
+VERSION = 2
 
 AUTO_PEOPLE: Final = 4
 """People that are followed when nobody says how many: each costs a pass of the landmark network a frame."""
@@ -17,7 +17,8 @@ class PeopleSettings:
     """How many people to look for, and how hard.
 
     Attributes:
-        people: follow at most this many at once; 0 chooses (`AUTO_PEOPLE`).
+        people: follow at most this many at once; 0 chooses (`AUTO_PEOPLE`). When a shot begins with fewer, small people
+            are looked for, too.
         search_s: seconds between two looks at the whole picture for newcomers.
         shortest_s: people in view for less than this many seconds are dropped as ghosts.
         longest_gap_s: somebody who is hidden for longer than this comes back as a new person.
