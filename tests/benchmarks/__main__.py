@@ -58,7 +58,7 @@ class Bench:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8") as child:
             for text in child.stdout:
                 print(text, end="", flush=True)
-                if text.startswith("{"):
+                if text.startswith("{") and text.rstrip().endswith("}"):
                     line = json.loads(text)
                     yield from (figure.row(line) for figure in self.figures if figure.key in line)
         if child.returncode:
@@ -83,6 +83,7 @@ BENCHES: Final[dict[str, Bench]] = {
     "keys": Bench(
         "bench_keys.py", (Figure("ratio", "keyframe_insert's time over ours, {frames} frames", ">= 100"),), python=BPY
     ),
+    "addon": Bench("bench_addon.py", (), python=BPY),  # how long Blender's window stands still, in milliseconds
     "moro": Bench(
         "bench_moro.py",
         (
