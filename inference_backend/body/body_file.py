@@ -72,7 +72,9 @@ def read_body_file(path: Path) -> BodyArrays:
                 indices = _numbers(path, file, "point_indices", kind="iu")
                 points = dict(zip(file["point_names"].tolist(), map(int, indices), strict=True))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-        raise _wrong(path, f"cannot be read; it is damaged or not an .npz file ({error})") from error
+        # numpy's own words recommend to load pickles where a file is something else altogether.
+        detail = f" ({error})" if isinstance(error, OSError) and error.strerror else ""
+        raise _wrong(path, f"cannot be read; it is damaged or not an .npz file{detail}") from error
 
     count = len(arrays["v_template"])
     if not points and count == SMPLX_VERTICES:

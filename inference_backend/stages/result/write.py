@@ -90,6 +90,7 @@ def _bad_output(folder: Path, error: Exception) -> RecoverError:
         errno.EDQUOT: ("your share of the disk is used up", "Make room, or choose another folder."),
         errno.ENAMETOOLONG: ("its name is longer than this system allows", "Choose a shorter path."),
         errno.EACCES: ("you may not write there", "Choose a folder that you may write to."),
+        errno.EPERM: ("you may not write there", "Choose a folder that you may write to."),
         errno.EROFS: ("it is on a disk that cannot be written to", "Choose a folder that you may write to."),
         errno.ENOTDIR: ("a part of its path is a file", "Choose another folder."),
         errno.EEXIST: ("there is a file of that name", "Choose another folder."),
