@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from ...geometry.blazepose import INDEX
 from ...geometry.projection import project
 from ...records.camera import Camera
 from ...records.people import MASK_WH, PersonTrack
@@ -170,6 +169,3 @@ def choose_motions(motions: list[MocapClip], count: int, *, frames: int = 120, s
             mine = [m for m in good if m.subject == subject]
             chosen.append(mine[int(rng.integers(len(mine)))])
     return chosen[:count]
-
-
-MIDHIP = (INDEX["left_hip"], INDEX["right_hip"])

@@ -179,7 +179,7 @@ def _trust_of_joints(trust: Tensor) -> Tensor:
     return torch.stack(out, dim=-1)
 
 
-def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> tuple[Tensor, Tensor]:
+def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> Tensor:
     """Where the pelvis must be for a rigid figure's points to lie on their rays (linear least squares).
 
     Args:
@@ -188,7 +188,7 @@ def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> tuple[Tensor, T
         trust: `[N,P]`.
 
     Returns:
-        pelvis `[N,3]` and how much evidence it rests on `[N]`.
+        pelvis `[N,3]`, metres.
     """
     one = torch.ones_like(rays[..., 0])
     zero = torch.zeros_like(one)
@@ -199,7 +199,7 @@ def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> tuple[Tensor, T
     gram = (A.transpose(-1, -2) @ (A * w)).sum(1)
     right = (A.transpose(-1, -2) @ (b[..., None] * w)).sum(1)
     gram = gram + 1e-6 * torch.eye(3, dtype=gram.dtype)
-    return torch.linalg.solve(gram, right)[..., 0], (trust**2).sum(-1)
+    return torch.linalg.solve(gram, right)[..., 0]
 
 
 def analytic_start(
@@ -216,5 +216,5 @@ def analytic_start(
     """
     rotations = body_rotations(figure, betas, landmarks)
     _, points, _ = figure.pose(betas, rotations, torch.zeros(len(rotations), 3, dtype=rotations.dtype))
-    pelvis, _ = place_pelvis(points, rays, trust)
+    pelvis = place_pelvis(points, rays, trust)
     return Start(pelvis, rotations[:, 0], encode(prior, rotations, _trust_of_joints(smooth)), rotations)
