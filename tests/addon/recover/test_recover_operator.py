@@ -210,6 +210,7 @@ def test_a_contact_edit_locks_the_foot_and_touches_only_its_own_action(armature)
     status = bpy.ops.recover_motion.mark_contact(foot="LEFT_TOE", start=start - 3, end=start + 2, contact=True)
     assert status == {"FINISHED"}
     edited = digest(armature.animation_data.action)
+    bpy.ops.ed.undo_push(message="edit")
     assert bpy.ops.recover_motion.clean("EXEC_DEFAULT") == {"FINISHED"}
     locked = np.ptp(world_points(armature, "left_foot", frames), axis=0)[:2].max()
     assert locked < 0.5 * free
