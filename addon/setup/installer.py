@@ -7,6 +7,7 @@ keeps what it downloaded, so an interrupted installation goes on where it stoppe
 import queue
 import re
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from .environment import Environment, Requirements, free_disk_mb
 from .variants import Variant
 
 _PIP = "pip==26.3"
+_WINDOWS_LIMIT = 259
+_LONGEST_INSIDE = 200
+"""Characters below the environment's folder of the longest file that the packages have."""
 _PROGRESS = re.compile(r"^Progress (\d+) of (\d+)")
 _COLLECTING = re.compile(r"^(?:Collecting|Downloading|Installing collected packages:?|Using cached) ?(\S*)")
 
@@ -146,6 +150,18 @@ class Installer:
                 error=f"{folder} has {free} MB free, and the environment needs {needed} MB.",
                 remedy="Free some space, or choose a folder on another disk in the preferences.",
             )
+        if (
+            sys.platform == "win32"
+            and len(str(folder)) + _LONGEST_INSIDE > _WINDOWS_LIMIT
+            and not _long_paths_allowed()
+        ):
+            return Report(
+                "Path too long",
+                0.0,
+                done=True,
+                error=f"Windows allows no paths as long as those that the environment in {folder} would have.",
+                remedy="Choose a short data folder in the preferences, such as C:\\RecoverMotion, or allow long paths.",
+            )
         if self._source.wheels is not None and not any(self._source.wheels.glob("*.whl")):
             return Report(
                 "No wheels",
@@ -186,6 +202,16 @@ class Installer:
         assert process.stdout is not None
         for raw in process.stdout:
             yield raw.decode("utf-8", "replace").rstrip()
+
+
+def _long_paths_allowed() -> bool:
+    import winreg  # Windows only
+
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+            return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    except OSError:
+        return False
 
 
 def _cancelled(fraction: float) -> Report:
