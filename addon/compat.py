@@ -4,7 +4,7 @@ Actions got slots in 4.4 and lost their own curves in 5.0; strips were renamed i
 the names of a strip's timing changed in 5.1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
@@ -108,7 +108,12 @@ class StripPlace:
 def strip_place(strip: Strip) -> StripPlace:
     """Where a movie or image strip lies."""
     names = _PLACE_NAMES if hasattr(strip, "left_handle") else _PLACE_NAMES_BEFORE_5_1
-    return StripPlace(*(getattr(strip, name) for name in names))
+    place = StripPlace(*(getattr(strip, name) for name in names))
+    if bpy.app.version < (4, 5, 0):
+        # There the length of the content leaves the strip's own pace out; its handles do not.
+        length = place.stop + round(strip.frame_offset_end) - place.content_start
+        return replace(place, content_frames=round(length))
+    return place
 
 
 _PLACE_NAMES = (

@@ -44,7 +44,7 @@ def retiming_keys(strip: Strip) -> NDArray[np.float64]:
     Raises:
         RecoverError: `BAD_INPUT`, a speed transition, or keys that this version of Blender stores in another way.
     """
-    keys = list(strip.retiming_keys)
+    keys = list(getattr(strip, "retiming_keys", ()))  # image strips have none in 4.2
     if len(keys) < 2:
         return np.zeros((0, 2))
     layout = _Key if bpy.app.version >= (5, 0, 0) else _KeyBefore50

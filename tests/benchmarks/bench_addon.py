@@ -40,9 +40,10 @@ def run(job: Job) -> dict[str, float]:
     waiting, building = [(0.0, 0.0)], [(0.0, 0.0)]
     session.submit(job)
     while job.active:
-        kind = building if job.state is JobState.BUILDING else waiting
+        before = job.state
         wall, cpu = time.perf_counter(), time.thread_time()
         session.tick()
+        kind = building if JobState.BUILDING in (before, job.state) else waiting
         kind.append((time.perf_counter() - wall, time.thread_time() - cpu))
         time.sleep(0.02)
     if job.error is not None:
