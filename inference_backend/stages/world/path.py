@@ -18,6 +18,9 @@ _TYPICAL_DEPTH_SIGMA_M = 0.1
 """Depth error for which the settings' crossover along the ray holds; it grows with the error."""
 _ACCELERATION = 30.0
 """Metres per second squared that a body may do; keeps jitter out."""
+_CORRECTION_ACCELERATION = 3.0
+"""Metres per second squared by which the path may depart from the observed one: contacts that come and go must not be
+felt as jerks."""
 _FLOOR_SIGMA_M = 0.03
 _UNSEEN = 1e-6
 _UNSEEN_SPEED = 0.5
@@ -50,7 +53,8 @@ def fuse(
 ) -> NDArray[np.float64]:
     """Fuse the observed path with contact odometry; one banded solve.
 
-    `min_x int c (x-o)^T W (x-o) + |x' - u|^2 / sigma_v^2 + (x_y + r_y)^2 / sigma_h^2 + |x''|^2 / sigma_a^2 dt` with
+    `min_x int c (x-o)^T W (x-o) + |x' - u|^2 / sigma_v^2 + (x_y + r_y)^2 / sigma_h^2 + |x''|^2 / sigma_a^2 +
+    |(x - o)''|^2 / sigma_c^2 dt` with
     `W = (I - d d^T) / sigma_lat^2 + d d^T / sigma_dep^2`, d the viewing ray, and u = -r' the velocity that keeps
     points in contact still (r: their offset from the pelvis). Frames without contact keep the smoothness term only;
     frames without evidence keep the velocity that they were filled with, not the place.
@@ -89,6 +93,10 @@ def fuse(
     coefficients, span = curvature(time_s)
     still = np.eye(3) * (span / _ACCELERATION**2)[:, None, None]
     solver.add(coefficients, still, np.zeros((count - 2, 3)))
+    seen = (confidence[2:] > 0) & (confidence[1:-1] > 0) & (confidence[:-2] > 0)
+    alike = np.eye(3) * (span * seen / _CORRECTION_ACCELERATION**2)[:, None, None]
+    observed = sum(coefficients[:, k : k + 1] * pelvis[k : k + count - 2] for k in range(3))
+    solver.add(coefficients, alike, observed)
     return solver.solve()
 
 

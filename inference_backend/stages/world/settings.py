@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True)
