@@ -172,7 +172,10 @@ def test_a_sound_strip_gets_a_sentence(data_folder, tmp_path):
         sound.writeframes(bytes(16000))
     scene = bpy.context.scene
     strips = sequencer_strips(scene.sequence_editor_create())
-    strip = strips.new_sound("it", str(tmp_path / "noise.wav"), channel=1, frame_start=1)
+    try:
+        strip = strips.new_sound("it", str(tmp_path / "noise.wav"), channel=1, frame_start=1)
+    except RuntimeError as error:  # the module of 4.2
+        pytest.skip(f"this bpy has no sound: {error}")
     scene.sequence_editor.active_strip = strip
     strip.select = True
     assert "movie strip beside it" in recover().said
