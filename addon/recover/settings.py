@@ -70,7 +70,7 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     smoothing_s: bpy.props.FloatProperty(
         name="Smoothing",
         description="Oscillations of this many seconds are halved and faster ones vanish; 0 keeps the motion as it is",
-        default=0.0,
+        default=0.2,
         min=0.0,
         max=5.0,
         step=5,

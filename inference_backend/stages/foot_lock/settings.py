@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FootLockSettings:
     root_shift_m: float = 0.20
     root_period_s: float = 1.0
     keep_above_floor: bool = True
-    smoothing_s: float = 0.0
+    smoothing_s: float = 0.2
 
     def __post_init__(self) -> None:
         """Raise `RecoverError(BAD_SETTING)` for a value that makes no sense."""

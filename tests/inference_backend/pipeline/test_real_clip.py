@@ -121,7 +121,7 @@ def test_a_changed_clean_up_setting_opens_no_video(first, cache, clip, tmp_path,
     for old, new in zip(before.people, after.people, strict=True):
         np.testing.assert_array_equal(old.raw.transl, new.raw.transl)
         np.testing.assert_array_equal(old.raw.body_pose, new.raw.body_pose)
-    last, said = job(cache, clip, tmp_path, settings={"foot_lock": {"smoothing_s": 0.2}})
+    last, said = job(cache, clip, tmp_path, settings={"foot_lock": {"smoothing_s": 0.3}})
     assert ran(said) == ["foot_lock", "result"]
 
 

@@ -34,7 +34,9 @@ def disturbed(walk, seed=0, root_m=0.02, pose_deg=2.0):
     )
 
 
-def lock(studio, walk, motion, contact=None, **settings):
+def lock(studio, walk, motion, contact=None, *, smoothing_s=0.0, **settings):
+    """The lock alone: smoothing, which comes first, is off unless a test asks for it."""
+    settings["smoothing_s"] = smoothing_s
     contacts = Contacts(0, walk.contact if contact is None else contact)
     return lock_feet(walk.video, motion, contacts, studio.body, FootLockSettings(**settings), StageContext())
 
