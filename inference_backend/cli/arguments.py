@@ -54,7 +54,9 @@ def _recover(parser: argparse.ArgumentParser) -> None:
     )
     clean.add_argument("--lock-strength", type=float, metavar="X", help=f"0 to 1: foot lock ({lock.strength:g})")
     clean.add_argument("--lock-blend", type=float, metavar="S", help=f"seconds of its blends ({lock.blend_s})")
-    clean.add_argument("--smoothing", type=float, metavar="S", help=f"smoothing period, 0 = none ({lock.smoothing_s:g})")
+    clean.add_argument(
+        "--smoothing", type=float, metavar="S", help=f"smoothing period, 0 = none ({lock.smoothing_s:g})"
+    )
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
