@@ -17,6 +17,7 @@ PACKAGES: Final[dict[str, str]] = {
     "opencv-contrib-python": "cv2",
     "mediapipe": "mediapipe",
     "av": "av",
+    "mujoco-core": "mujoco",
 }
 """Distributions, and the module by which each is loaded."""
 
