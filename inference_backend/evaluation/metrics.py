@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MM = 1000.0
+_ANKLES_AND_TOES = (7, 10, 8, 11)
+_TOES = (10, 11)
+_LOW = np.array([0.15, 0.10, 0.15, 0.10])
+_SKATING_SPEED = 0.1
+_DEEP = -0.05
 
 
 class Similarity(NamedTuple):
@@ -110,6 +115,33 @@ def wa_mpjpe(pred: Array, ref: Array, mask: Mask) -> float:
     return gmpjpe(wa_align(pred, ref, mask)(pred), ref, mask) if mask.any() else float("nan")
 
 
+def segment_errors(
+    pred: Array, ref: Array, mask: Mask, *, fit_frames: int | None, scale: bool, frames: int = 100
+) -> Array:
+    """Errors `[T,J]` in metres, each segment of the clip fitted on its own (W- and WA-MPJPE of SLAHMR and WHAM).
+
+    Args:
+        pred, ref, mask: of the whole clip.
+        fit_frames: the fit sees this many first scored frames of a segment (2 for W-MPJPE); None for all (WA-MPJPE).
+        scale: the fit may scale, as in the code of both papers; without it, the size of the motion counts too.
+        frames: length of a segment; the last one may be shorter.
+
+    Returns:
+        NaN where nothing is scored, or where a segment has too few joints for a fit.
+    """
+    out = np.full(mask.shape, np.nan)
+    for start in range(0, len(pred), frames):
+        part = slice(start, start + frames)
+        fit = mask[part].copy()
+        if fit_frames is not None:
+            fit[np.flatnonzero(fit.any(axis=1))[fit_frames:]] = False
+        if fit.sum() < 4:
+            continue
+        moved = align(pred[part][fit], ref[part][fit], scale=scale)(pred[part])
+        out[part] = _distance(moved, ref[part], mask[part])
+    return out
+
+
 def path_length(path: Array) -> float:
     """Length in metres of a path `[T,3]`, frames without a sample left out."""
     path = path[np.isfinite(path).all(axis=-1)]
@@ -158,6 +190,35 @@ def standing(reference: Array, height: Array, fps: float) -> Mask:
     speed = np.linalg.norm(np.diff(reference, axis=0), axis=-1) * fps
     low = height < np.nanpercentile(height, 5) + 0.05
     return (speed < 0.25) & low[1:] & low[:-1]
+
+
+def slides(pred: Array, ref: Array, speed: float, fps: float) -> Array:
+    """Steps `[n]` in millimetres of predicted foot points `[T,F,3]` while the reference's move slower than `speed`.
+
+    MoRo takes 0.3 m/s at 30 frames a second, WHAM 1 cm a frame: the same at that rate. Steps are those between two
+    frames; NaN in either leaves a step out.
+    """
+    with np.errstate(invalid="ignore"):
+        stands = np.linalg.norm(np.diff(ref, axis=0), axis=-1) * fps < speed
+    steps = np.linalg.norm(np.diff(pred, axis=0), axis=-1)[stands]
+    return steps[np.isfinite(steps)] * MM
+
+
+def skating(joints: Array, fps: float, floor: float = 0.0) -> Mask:
+    """Frames `[T-1]` in which both feet of body joints `[T,22,3]` (y up) slide: ankles and toes low, and over 0.1 m/s
+    fast along the floor (MoRo's measure where there is no reference).
+    """
+    feet = joints[:, _ANKLES_AND_TOES]
+    speed = np.linalg.norm(np.diff(feet, axis=0)[..., (0, 2)], axis=-1) * fps
+    return ((speed > _SKATING_SPEED) & (feet[:-1, :, 1] - floor < _LOW)).all(axis=-1)
+
+
+def penetration(joints: Array, floor: float = 0.0) -> tuple[Array, Array]:
+    """Depth `[T]` in millimetres of the toes of body joints `[T,22,3]` (y up) under the floor, 0 above it, and the
+    share `[T]` in per cent of toes over 5 cm deep.
+    """
+    height = joints[:, _TOES, 1] - floor
+    return np.minimum(height, 0).mean(axis=-1) * -MM, (height < _DEEP).mean(axis=-1) * 100
 
 
 def foot_sliding(feet: list[Array], stands: list[Mask], fps: float) -> float:

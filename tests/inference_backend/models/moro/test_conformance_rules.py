@@ -11,7 +11,6 @@ from inference_backend.models.moro.crop import crop_person
 from inference_backend.models.moro.decoding import masked_counts
 from inference_backend.models.moro.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
 from inference_backend.models.moro.losses import contact_labels, token_accuracy
-from inference_backend.models.moro.metrics import foot_sliding, penetration, skating
 from inference_backend.models.moro.trajectory import place
 from inference_backend.models.moro.windows import kept_spans, window_spans
 
@@ -67,13 +66,13 @@ def test_14_metrics(fixture, recipe):
         "g_accel": common.accel(predicted, target, everywhere, everywhere, FPS, flat, flat),
         "jitter": common.jitter(predicted, everywhere, FPS),
         "rte": 0.1 * common.rte_mm(predicted[:, 0], target[:, 0]) / path,
-        "fs": foot_sliding(data["pred_foot_verts"][0], data["gt_foot_verts"][0]).mean(),
+        "fs": common.slides(data["pred_foot_verts"][0], data["gt_foot_verts"][0], 0.3, FPS).mean(),
     }
     for name, value in found.items():
         assert value == pytest.approx(float(data[f"mean_{name}"]), abs=1e-4), name
     assert set(found) == {key.removeprefix("mean_") for key in data if key.startswith("mean_")}
-    np.testing.assert_array_equal(skating(predicted), data["gtfree_skating_ratio"][0] > 0)
-    depth, share = penetration(predicted)
+    np.testing.assert_array_equal(common.skating(predicted, FPS), data["gtfree_skating_ratio"][0] > 0)
+    depth, share = common.penetration(predicted)
     np.testing.assert_allclose(depth, data["gtfree_penetration_depth"][0], atol=1e-4)
     np.testing.assert_allclose(share, data["gtfree_penetration_ratio"], atol=1e-4)
     acceleration = np.linalg.norm(common.acceleration(predicted, FPS), axis=-1).mean(1)
