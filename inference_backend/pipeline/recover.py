@@ -20,6 +20,7 @@ from ..stages.estimate.registry import find_estimator
 from ..stages.foot_lock import settings as foot_lock_stage
 from ..stages.frames import settings as frames_stage
 from ..stages.people import settings as people_stage
+from ..stages.result.folder import prepare_folder
 from ..stages.shots import settings as shots_stage
 from ..stages.world import settings as world_stage
 from .cache import StageCache
@@ -95,15 +96,8 @@ def recover(
     settings = job.settings
     estimator = find_estimator(settings.estimator)
     source = video_identity(job.video)
-    from ..stages.result.write import prepare_folder, write_result
-
     prepare_folder(job.out)
-    runner = StageRunner(cache, choose_device(job.device), progress, cancelled, note)
-    body = _load_body(settings.body)
-    # Here already, so that missing weights are told at once.
-    own_settings = getattr(settings, estimator.settings)
-    weights = estimator.weights(own_settings)
-
+    runner = StageRunner(cache, "cpu", progress, cancelled, note)
     video_out = runner.run(
         "frames",
         frames_stage.VERSION,
@@ -112,6 +106,13 @@ def recover(
         settings=settings.frames,
     )
     video: Video = video_out.value
+
+    # torch is loaded here: not before it is known that there is a video, and at once what is missing is told.
+    runner.device = choose_device(job.device)
+    body = _load_body(settings.body)
+    own_settings = getattr(settings, estimator.settings)
+    weights = estimator.weights(own_settings)
+
     shots_out = runner.run(
         "shots",
         shots_stage.VERSION,
@@ -198,6 +199,7 @@ def recover(
     runner.check_cancelled()
 
     from ..stages.result.assemble import RecoveredPerson, assemble
+    from ..stages.result.write import write_result
 
     report = progress.stage("result")
     contacts = [out.value for out in contact_outs]

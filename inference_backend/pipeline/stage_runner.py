@@ -29,6 +29,7 @@ class StageRunner:
 
     Attributes:
         notes: sentences for the person, in order, each once; those of reused stages included.
+        device: what the next stages compute on first.
     """
 
     def __init__(
@@ -40,13 +41,8 @@ class StageRunner:
         note: Callable[[str], None],
     ) -> None:
         self.notes: list[str] = []
-        self._cache, self._device, self._progress, self._cancelled, self._note = (
-            cache,
-            device,
-            progress,
-            cancelled,
-            note,
-        )
+        self.device = device
+        self._cache, self._progress, self._cancelled, self._note = cache, progress, cancelled, note
         self._cache_failed = False
 
     def run(
@@ -106,9 +102,9 @@ class StageRunner:
             raise Cancelled
 
     def _attempt(self, stage: str, work: Callable[[StageContext], Any], notes: list[str], part: tuple) -> Any:
-        for device, scale in (tries := attempts(self._device)):
+        for device, scale in (tries := attempts(self.device)):
             if (device, scale) != tries[0]:
-                how = "on the CPU" if device != self._device else "in smaller batches"
+                how = "on the CPU" if device != self.device else "in smaller batches"
                 self.say(f"Memory was not enough for the stage {stage}, so it was run again {how}.")
             notes.clear()
             report = self._progress.stage(stage, *part)

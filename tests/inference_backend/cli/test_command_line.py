@@ -192,3 +192,18 @@ def test_help_needs_no_torch():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "--lock-strength" in done.stdout
     assert done.stdout.rstrip().endswith("[]")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"Dear diary,\n" * 1000])
+def test_what_is_no_video_is_refused_before_torch_is_loaded(tmp_path, content):
+    video = tmp_path / "diary.mp4"
+    if content is not None:
+        video.write_bytes(content)
+    argv = ["recover", str(video), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    code = (
+        "import sys\nfrom inference_backend.cli.main import main\n"
+        f"status = main({argv!r})\nprint(status, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-2:] == [str(EXIT_CODES[ErrorCode.BAD_INPUT]), "False"]
+    assert "diary.mp4" in done.stderr

@@ -22,7 +22,8 @@ from inference_backend.records.people import PersonTrack
 from inference_backend.records.store import write_npz
 from inference_backend.records.video import Shots, Video
 from inference_backend.stages.result.assemble import RecoveredPerson, assemble
-from inference_backend.stages.result.write import prepare_folder, write_result
+from inference_backend.stages.result.folder import prepare_folder
+from inference_backend.stages.result.write import write_result
 
 T = 12
 FRAMES = np.arange(3, 10)
