@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..protocol.errors import ErrorCode, RecoverError
 from ..protocol.skeleton import BODY_JOINTS
-from . import metrics
+from .protocols import Pair, score_clip
 
 Array = NDArray[np.float64]
 
@@ -103,52 +103,24 @@ def score(pred: Array, clip: ReferenceClip) -> dict[str, float]:
         PA-MPJPE, MPJPE, each also over visible and occluded joints, Abs-, W- and WA-MPJPE, RTE-mm (mm), Accel, G-Accel
         (m/s^2), Jitter, Jitter-ref (10 m/s^3), FS, FS-ref (mm per 1/30 s), coverage (%).
     """
-    core = [clip.names.index(name) for name in CORE]
-    root = clip.names.index("pelvis")
-    P, G = pred[:, core], clip.joints_cam[:, core]
-    ok = clip.valid[:, core] & np.isfinite(G).all(axis=-1)
-    mask = ok & np.isfinite(P).all(axis=-1)
-    out = {"coverage": 100.0 * mask.sum() / max(ok.sum(), 1)}
-    if not mask.any():
-        return out
-    proot, groot = pred[:, root], clip.joints_cam[:, root]
-    visible = clip.visible[:, core]
-    aligned = metrics.root_aligned_errors(P, G, mask, proot, groot)
-    procrustes = metrics.procrustes_errors(P, G, mask)
-    for name, errors in (("PA", procrustes), ("MPJPE", aligned)):
-        out["PA-MPJPE" if name == "PA" else name] = metrics.mean_error(errors)
-        out[f"{name}-vis"] = metrics.mean_error(errors, visible)
-        out[f"{name}-occ"] = metrics.mean_error(errors, ~visible)
-    out["Abs-MPJPE"] = metrics.gmpjpe(P, G, mask)
-    out["W-MPJPE"] = metrics.w_mpjpe(P, G, mask)
-    out["WA-MPJPE"] = metrics.wa_mpjpe(P, G, mask)
-    out["RTE-mm"] = metrics.rte_mm(proot, groot)
-    out["Accel"] = metrics.accel(P, G, mask, ok, clip.fps, proot, groot)
-    out["G-Accel"] = metrics.g_accel(P, G, mask, ok, clip.fps)
-    out["Jitter"] = metrics.jitter(P, mask, clip.fps)
-    out["Jitter-ref"] = metrics.jitter(G, ok, clip.fps)
-    out |= _sliding(pred, clip)
-    return out
-
-
-def _sliding(pred: Array, clip: ReferenceClip) -> dict[str, float]:
-    feet, reference, stands = [], [], []
-    for name in FEET:
-        if name not in clip.names:
-            continue
-        column = clip.names.index(name)
-        world = clip.joints_world[:, column]
-        if not np.isfinite(world).all(axis=-1).any() or not np.isfinite(pred[:, column]).all(axis=-1).any():
-            continue
-        feet.append(pred[:, column])
-        reference.append(world)
-        stands.append(metrics.standing(world, world[:, 2], clip.fps))
-    if not feet:
-        return {}
-    return {
-        "FS": metrics.foot_sliding(feet, stands, clip.fps),
-        "FS-ref": metrics.foot_sliding(reference, stands, clip.fps),
-    }
+    missing = ~clip.valid[..., None]
+    missing[:, clip.names.index("pelvis")] = False  # the root is none of the scored joints
+    feet = [clip.names.index(name) for name in FEET if name in clip.names]
+    up = clip.joints_world[:, feet]
+    return score_clip(
+        Pair(
+            name=clip.name,
+            fps=clip.fps,
+            joint_names=tuple(_FROM_BODY.get(name, name) for name in clip.names),
+            pred_camera=pred,
+            ref_camera=np.where(missing, np.nan, clip.joints_cam),
+            pred_world=pred,
+            ref_world=np.where(missing, np.nan, clip.joints_world),
+            visible=clip.visible,
+            pred_feet=pred[:, feet],
+            ref_feet=np.stack([up[..., 0], up[..., 2], -up[..., 1]], axis=-1),
+        )
+    )
 
 
 def nearest_person(people: list[Array], clip: ReferenceClip) -> int:
