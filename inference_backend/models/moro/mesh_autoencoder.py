@@ -17,6 +17,9 @@ from .connections import Connections
 _GATHER_BYTES = 256 * 2**20
 """Memory that one layer's gathered neighbours may take; decides how many meshes are done at once."""
 
+_EXPANDED_NUMBERS = 16 * 2**20
+"""Up to so many numbers in all layers' expanded matrices, forming them is faster than mixing basis by basis."""
+
 
 @dataclass(frozen=True)
 class LayerPlan:
@@ -137,12 +140,40 @@ class MeshAutoencoder(nn.Module):
 
     def _in_chunks(self, x: Tensor, first: int, last: int) -> Tensor:
         parts = []
+        expands = self._expands
         for part in x.split(self.meshes_at_once()):
+            if expands:
+                part = part.permute(1, 2, 0)
+                for i in range(first, last):
+                    part = self._run_expanded(i, part)
+                parts.append(part.permute(2, 0, 1))
+                continue
             part = part.transpose(0, 1)
             for i in range(first, last):
                 part = self.run_layer(i, part)
             parts.append(part.transpose(0, 1))
         return torch.cat(parts)
+
+    @property
+    def _expands(self) -> bool:
+        sizes = (p.points * p.slots * p.channels_in * p.channels_out for p in self.plan if p.convolves)
+        return sum(sizes) <= _EXPANDED_NUMBERS
+
+    def _run_expanded(self, i: int, x: Tensor) -> Tensor:
+        """`run_layer` with A formed, one product for the whole layer: `[P_in,C_in,N]` to `[P_out,C_out,N]`."""
+        layer, index = self.plan[i], getattr(self, f"index{i}")
+        if not layer.convolves:
+            weight = getattr(self, f"p_neighbors{i}").abs() * getattr(self, f"valid{i}")
+            weight = weight / (weight.sum(1, keepdim=True) + 1e-8)
+            dense = weight.new_zeros(layer.points, len(x)).scatter_add(1, index, weight)
+            return (dense @ x.flatten(1)).unflatten(1, x.shape[1:])
+        gathered = x.flatten(1).index_select(0, index.flatten()).view(layer.points, layer.slots, -1)
+        mix = getattr(self, f"w_weights{i}") * getattr(self, f"valid{i}")[..., None]
+        expanded = (mix @ getattr(self, f"weights{i}")).unflatten(2, (layer.channels_out, layer.channels_in))
+        matrix = expanded.transpose(1, 2).flatten(2)  # [P,O,M*C]
+        bias = getattr(self, f"bias{i}")[:, None]
+        y = torch.baddbmm(bias, matrix, gathered.view(layer.points, matrix.shape[2], -1))
+        return y if i + 1 == len(self.plan) else functional.elu(y)
 
 
 def _mix(weight: Tensor, x: Tensor, index: Tensor) -> Tensor:
