@@ -63,3 +63,54 @@ class Contacts:
 
     person_id: int
     contact: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TrajectoryReport:
+    """What the trajectory stage did to one person's path.
+
+    Attributes:
+        person_id: whose path.
+        prior: `network`, `contacts` (the velocity that standing feet give) or `none` (nothing was regenerated).
+        regenerated: bool `[N]`, frames whose path the prior took part in.
+        sigma_v: float32 `[N]`, m/s, how far the prior's velocity was trusted; 0 where it took no part.
+        windows, seeds: windows and noise seeds of the network.
+        yaw_deg, scale: mean turn about y, and factor on horizontal motion, that brought the prior onto the video.
+    """
+
+    person_id: int
+    prior: str
+    regenerated: NDArray[np.bool_]
+    sigma_v: NDArray[np.float32]
+    windows: int
+    seeds: int
+    yaw_deg: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class PhysicsReport:
+    """What the physics stage did to one person's motion.
+
+    Attributes:
+        person_id: whose motion.
+        simulated: bool `[N]`, frames whose motion is the simulated body's.
+        segments: what was judged: first row, row after the last, and why it was turned down (`fell`, `joints`,
+            `pelvis`, `no gain`) or "".
+        fell: rows at which the simulated body fell for good.
+        retries: how often it needed a second try.
+        slip_cm_s, penetration_cm: of the feet, before and after, over all frames that were tried.
+        joints_deg, pelvis_m: mean deviation of the simulated body from what went in.
+        assist_n: mean force that helped the pelvis.
+    """
+
+    person_id: int
+    simulated: NDArray[np.bool_]
+    segments: tuple[tuple[int, int, str], ...]
+    fell: tuple[int, ...]
+    retries: int
+    slip_cm_s: tuple[float, float]
+    penetration_cm: tuple[float, float]
+    joints_deg: float
+    pelvis_m: float
+    assist_n: float

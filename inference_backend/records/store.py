@@ -17,12 +17,24 @@ from typing import Any, Final
 import numpy as np
 
 from .camera import Camera, WorldFrame
-from .motion import Contacts, PoseEvidence, WorldMotion
+from .motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
 from .people import PersonTrack
 from .video import Shots, Video
 
 RECORDS: Final[dict[str, type]] = {
-    cls.__name__: cls for cls in (Video, Shots, PersonTrack, Camera, WorldFrame, PoseEvidence, WorldMotion, Contacts)
+    cls.__name__: cls
+    for cls in (
+        Video,
+        Shots,
+        PersonTrack,
+        Camera,
+        WorldFrame,
+        PoseEvidence,
+        WorldMotion,
+        Contacts,
+        TrajectoryReport,
+        PhysicsReport,
+    )
 }
 """The classes that a file may name."""
 
