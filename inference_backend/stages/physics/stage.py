@@ -1,0 +1,153 @@
+"""The physics stage: a simulated body follows the motion, and what it does better is kept (section 6)."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...body.body import Body
+from ...geometry.feet import HEEL, TOE, Soles, find_soles
+from ...geometry.forward_kinematics import pose_joints
+from ...records.context import StageContext
+from ...records.motion import Contacts, PhysicsReport, WorldMotion
+from ...records.video import Video
+from ..foot_lock.pins import intervals
+from ..foot_lock.settings import FootLockSettings
+from ..foot_lock.stage import lock_feet
+from . import gate
+from .measures import FootFaults, foot_faults, joint_deviation
+from .settings import PhysicsSettings
+from .support import supported
+
+MOVED: Final = ("transl", "global_orient", "body_pose")
+TOUCHES_M: Final = 0.01
+"""A sole point below this height touches the floor, whatever its label says."""
+MISSING: Final = (
+    "MuJoCo is not installed, so the physics stage was left out. "
+    "Repair the backend's environment to have it, or switch physics off."
+)
+
+
+def apply_physics(
+    video: Video,
+    motion: WorldMotion,
+    contacts: Contacts,
+    body: Body,
+    settings: PhysicsSettings,
+    lock: FootLockSettings,
+    ctx: StageContext,
+) -> tuple[WorldMotion, PhysicsReport]:
+    """Track a cleaned motion with a simulated body and keep the segments that pass the gate.
+
+    Args:
+        video: gives the time stamp of each frame.
+        motion: N frames in the world after the foot lock, floor at y = 0.
+        contacts: bool `[N,4]`, the feet that the lock holds.
+        body: `body.Body`.
+        settings: when and how.
+        lock: settings of the foot lock, which pins what slip the simulation leaves.
+        ctx: progress; a note when the simulator is missing.
+
+    Returns:
+        The motion (the very same when nothing was simulated or accepted) and what was done.
+    """
+    count = len(motion.frames)
+    if settings.mode == "never" or count < 2:
+        return motion, _nothing(motion)
+    try:
+        from .humanoid import make_humanoid
+        from .simulate import simulate
+    except ImportError:
+        ctx.note(MISSING)
+        return motion, _nothing(motion)
+    time_s = video.time_s[motion.frames]
+    soles = find_soles(body, motion.betas)
+    joints, _ = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
+    runs = intervals(supported(joints, _points(soles, motion), motion.valid, time_s, soles))
+    if not runs:
+        return motion, _nothing(motion)
+    humanoid = make_humanoid(body, motion.betas)
+    moved = replace(motion, **{name: getattr(motion, name).copy() for name in MOVED})
+    done = np.zeros(count, bool)
+    fell: list[int] = []
+    assist = np.zeros(count)
+    retries = 0
+    total, before = sum(end - start for start, end in runs), 0
+    for start, end in runs:
+        rows = slice(start, end)
+
+        def progress(fraction: float, frames: int, before: int = before, size: int = end - start) -> None:
+            ctx.progress(0.95 * (before + fraction * size) / total, before + frames)
+
+        result = simulate(_part(motion, rows), time_s[rows], humanoid, settings, progress)
+        before += end - start
+        done[rows], assist[rows] = result.tracked.done, result.tracked.assist_n
+        fell += [start + i for i in result.tracked.fell]
+        retries += len(result.tracked.retried)
+        moved.transl[rows] = result.motion.transl
+        if settings.pose_from == "physics":
+            moved.global_orient[rows], moved.body_pose[rows] = result.motion.global_orient, result.motion.body_pose
+    # Around a fall there is nothing to use; what went in stands there, and the gate turns the segment down.
+    for name in MOVED:
+        getattr(moved, name)[~done] = getattr(motion, name)[~done]
+    pinning = replace(lock, smoothing_s=0.0)
+    final = lock_feet(video, moved, contacts, body, pinning, StageContext())
+    old, new = (_faults(soles, m, contacts, time_s) for m in (motion, final))
+    joints_deg = joint_deviation(motion.body_pose, moved.body_pose)
+    pelvis_m = np.linalg.norm(moved.transl - motion.transl, axis=1)
+    pieces = [piece for run in runs for piece in gate.segments(*run, time_s, settings.segment_s)]
+    verdicts = [gate.judge(piece, done, joints_deg, pelvis_m, old, new, settings) for piece in pieces]
+    accepted = np.zeros(count, bool)
+    for verdict in verdicts:
+        accepted[verdict.start : verdict.end] = not verdict.reason
+    out = motion
+    if accepted.any():
+        orient, pose, transl = gate.blend(motion, moved, gate.weights(accepted, time_s))
+        mixed = replace(motion, global_orient=orient, body_pose=pose, transl=transl)
+        # Once more over the blend: a contact that spans a border gets one place.
+        out = lock_feet(video, mixed, contacts, body, pinning, StageContext())
+        new = _faults(soles, out, contacts, time_s)
+    else:
+        new = old
+    ctx.progress(1.0, count)
+    tried = np.zeros(count, bool)
+    for start, end in runs:
+        tried[start:end] = True
+    return out, PhysicsReport(
+        motion.person_id,
+        accepted,
+        tuple((verdict.start, verdict.end, verdict.reason) for verdict in verdicts),
+        tuple(fell),
+        retries,
+        (old.mean_slip(tried), new.mean_slip(tried)),
+        (float(old.penetration[tried].mean()), float(new.penetration[tried].mean())),
+        float(joints_deg[tried].mean()),
+        float(pelvis_m[tried].mean()),
+        float(assist[done].mean()) if done.any() else 0.0,
+    )
+
+
+def _points(soles: Soles, motion: WorldMotion) -> NDArray[np.float64]:
+    return soles.of_motion(motion).reshape(len(motion.frames), -1, 3)
+
+
+def _faults(soles: Soles, motion: WorldMotion, contacts: Contacts, time_s: NDArray[np.float64]) -> FootFaults:
+    """Faults of the points that stand by their labels, or are on the floor anyway."""
+    points = soles.of_motion(motion)
+    touching = points[..., 1] < TOUCHES_M
+    labels = contacts.contact.reshape(-1, 2, 2)
+    touching[:, :, [HEEL, TOE]] |= labels
+    count = len(points)
+    return foot_faults(points.reshape(count, -1, 3), time_s, touching.reshape(count, -1))
+
+
+def _part(motion: WorldMotion, rows: slice) -> WorldMotion:
+    per_frame = ("frames", "valid", "global_orient", "body_pose", "transl", "confidence")
+    return replace(motion, **{name: getattr(motion, name)[rows] for name in per_frame})
+
+
+def _nothing(motion: WorldMotion) -> PhysicsReport:
+    return PhysicsReport(
+        motion.person_id, np.zeros(len(motion.frames), bool), (), (), 0, (0.0, 0.0), (0.0, 0.0), 0.0, 0.0, 0.0
+    )
