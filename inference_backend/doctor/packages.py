@@ -18,6 +18,7 @@ PACKAGES: Final[dict[str, str]] = {
     "mediapipe": "mediapipe",
     "av": "av",
     "mujoco-core": "mujoco",
+    "smplfitter": "smplfitter.pt",
 }
 """Distributions, and the module by which each is loaded."""
 
