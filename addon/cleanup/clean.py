@@ -1,24 +1,41 @@
-"""Clean a recovered armature again: its contacts and the clean-up settings go to the backend, new keys come back."""
+"""Clean a recovered armature again: its contacts and the clean-up settings go to the backend, new keys come back.
+
+What was recovered stays as it is: each cleaning writes a result of its own into a folder `clean 1`, `clean 2`, ...
+beside it, so that either can be imported later.
+"""
 
 import functools
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import bpy
 import numpy as np
 
 from ...inference_backend.protocol import messages
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
-from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, PersonResult, Result, load_result
+from ...inference_backend.protocol.result_format import (
+    BODY_NAME,
+    RESULT_NAME,
+    PersonResult,
+    Result,
+    load_result,
+    person_name,
+)
 from ..core.contacts import read_contacts
 from ..core.timing import KeyTimes
 from ..jobs.job import Job
+from ..recover.origin import tell
+from ..recover.request_file import Request
 from ..recover.timeline import Timeline
 from ..result.body_file import read_body
 from ..result.person import cleaned_curves
 from .contact_keys import contact_keys, own_curves, replace_curve
+
+CLEANING_STAGES: Final = frozenset({"contacts", "foot_lock", "physics", "result"})
+"""Stages of the backend that cleaning runs anew: what the others had to say was said with the recovery."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +44,17 @@ class CleaningPlan:
 
     Attributes:
         armature_uid: whose motion is replaced.
-        folder: of the result.
+        folder: of the recovery's result.
         person_id: whose it is.
         position_only: the root bone does not turn.
+        request: what the backend was asked.
     """
 
     armature_uid: int
     folder: Path
     person_id: int
     position_only: bool
+    request: Request
 
     def armature(self) -> bpy.types.Object:
         """The armature.
@@ -60,6 +79,7 @@ def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: b
 
     Raises:
         RecoverError: the result that it came from cannot be read, or the armature uses an action that is not ours.
+        OSError: nothing can be written beside that result.
     """
     origin = armature.recover_motion
     asked = origin.request
@@ -80,7 +100,8 @@ def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: b
             person = person_of(result, other.recover_motion.person_id)
             times = shot_times(result, timeline, person)
             edited[f"p{person.person_id}_contact"] = read_contacts(contact_keys(other), person.contact, times)
-    contacts = folder / "contacts.npz"
+    out = _next_take(folder)
+    contacts = out / "contacts.npz"
     content = io.BytesIO()
     np.savez_compressed(content, **edited)
     contacts.write_bytes(content.getvalue())
@@ -90,28 +111,53 @@ def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: b
     request = messages.Submit(
         name,
         asked.video,
-        str(folder),
+        str(out),
         start_s=asked.start_s,
         end_s=asked.end_s,
         contacts=str(contacts),
         device=scene.recover_motion.device,
         settings=settings,
     )
-    plan = CleaningPlan(armature.session_uid, folder, origin.person_id, origin.position_only)
-    return Job(name, f"Clean {armature.name}", request, functools.partial(apply_cleaning, plan))
+    plan = CleaningPlan(
+        armature.session_uid,
+        folder,
+        origin.person_id,
+        origin.position_only,
+        Request(asked.video, asked.start_s, asked.end_s, settings),
+    )
+    return Job(
+        name,
+        f"Clean {armature.name}",
+        request,
+        functools.partial(apply_cleaning, plan),
+        own_stages=CLEANING_STAGES,
+    )
 
 
-def apply_cleaning(plan: CleaningPlan, _job: Job) -> Iterator[float]:
+def _next_take(folder: Path) -> Path:
+    """A new folder beside a result, `clean 1`, `clean 2`, ...: never one that is there, so queued jobs keep apart."""
+    number = 1
+    while (out := folder / f"clean {number}").exists():
+        number += 1
+    out.mkdir()
+    return out
+
+
+def apply_cleaning(plan: CleaningPlan, job: Job) -> Iterator[float]:
     """Put the cleaned motion into the action that the armature uses; nothing else is changed.
 
     Args:
         plan: whose motion, and which result.
+        job: done by the backend.
 
     Raises:
         RecoverError: the armature is gone, or uses an action that is not ours.
     """
-    result = load_result(plan.folder / RESULT_NAME)
-    body = read_body(plan.folder / BODY_NAME)
+    assert job.result is not None
+    out = job.result.parent
+    plan.request.save(out)
+    result = load_result(job.result)
+    body = read_body(out / BODY_NAME)
     person = person_of(result, plan.person_id)
     times = shot_times(result, read_timeline(plan.folder), person)
     yield 0.3
@@ -124,9 +170,11 @@ def apply_cleaning(plan: CleaningPlan, _job: Job) -> Iterator[float]:
         position_only=plan.position_only,
     )
     yield 0.6
-    bag = own_curves(plan.armature())
+    armature = plan.armature()
+    bag = own_curves(armature)
     for curve in curves:
         replace_curve(bag, curve)
+    tell(armature, result, out.name)
     bpy.ops.ed.undo_push(message="Clean Motion")
 
 
@@ -157,7 +205,7 @@ def person_of(result: Result, person_id: int) -> PersonResult:
             return person
     raise RecoverError(
         ErrorCode.BAD_INPUT,
-        f"The result no longer has person {person_id}.",
+        f"The result no longer has {person_name(person_id)}.",
         "Recover the motion again; its finished stages are kept.",
     )
 

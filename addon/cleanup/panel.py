@@ -4,6 +4,7 @@ from typing import Final
 
 import bpy
 
+from ..wrapped_label import wrapped
 from .ops import RecoverMotionClean, RecoverMotionMarkContact, recovered_armature
 
 
@@ -38,4 +39,26 @@ class RECOVERMOTION_PT_cleanup(bpy.types.Panel):  # noqa: N801  Blender's naming
         layout.operator("recover_motion.export_fbx", icon="EXPORT")
 
 
-CLASSES: Final = (RECOVERMOTION_PT_cleanup,)
+class RECOVERMOTION_PT_account(bpy.types.Panel):  # noqa: N801
+    """How the active armature's motion came about."""
+
+    bl_label = "How It Was Recovered"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Motion"
+    bl_parent_id = "RECOVERMOTION_PT_cleanup"
+    bl_options: Final = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Facts, notes, and the way to the files."""
+        layout = self.layout
+        origin = recovered_armature(context).recover_motion
+        account = origin.account
+        for subject, said in account.facts:
+            wrapped(layout, f"{subject}: {said}", "DOT", context.region.width)
+        for note in account.notes:
+            wrapped(layout, note, "INFO", context.region.width)
+        layout.operator("wm.path_open", text="Show Files", icon="FILE_FOLDER").filepath = origin.folder
+
+
+CLASSES: Final = (RECOVERMOTION_PT_cleanup, RECOVERMOTION_PT_account)

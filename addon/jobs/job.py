@@ -32,9 +32,11 @@ class Job:
         label: what the person sees, say the strip's name.
         request: what the backend is asked.
         build: makes the result visible, in steps; yields how far it is, 0..1.
+        own_stages: the stages whose notes are news with this job; None for all of them.
         cancelling: the person wants it to end; it will as soon as the backend hears of it.
         state, stage, fraction, overall, frames_per_second, seconds_left: progress, for display.
         notes: sentences to read next to the result.
+        summary: what was recovered, in a line.
         error: why it failed.
         result: path of the result file once recovered.
     """
@@ -43,6 +45,7 @@ class Job:
     label: str
     request: messages.Submit
     build: Callable[["Job"], Iterator[float]]
+    own_stages: frozenset[str] | None = None
     cancelling: bool = False
     state: JobState = JobState.WAITING
     stage: str = ""
@@ -51,8 +54,10 @@ class Job:
     frames_per_second: float | None = None
     seconds_left: float | None = None
     notes: list[str] = field(default_factory=list)
+    summary: str = ""
     error: RecoverError | None = None
     result: Path | None = None
+    _old_notes: set[str] = field(default_factory=set)
 
     @property
     def active(self) -> bool:
@@ -72,6 +77,8 @@ class Job:
                 self.state = JobState.RUNNING
                 self.stage, self.fraction, self.overall = message.stage, message.fraction, message.overall
                 self.frames_per_second, self.seconds_left = message.frames_per_second, message.seconds_left
+            case messages.Note() if self.own_stages is not None and message.stage not in self.own_stages:
+                self._old_notes.add(message.sentence)
             case messages.Note():
                 self.notes.append(message.sentence)
             case messages.JobCancelled():
@@ -83,4 +90,5 @@ class Job:
             case messages.Result():
                 self.state, self.overall = JobState.BUILDING, 1.0
                 self.stage, self.fraction, self.seconds_left = "scene", 0.0, None
-                self.result, self.notes = Path(message.result), list(message.notes)
+                self.result = Path(message.result)
+                self.notes = [note for note in message.notes if note not in self._old_notes]

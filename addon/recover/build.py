@@ -6,11 +6,12 @@ from pathlib import Path
 
 import bpy
 
-from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, load_result
+from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, Result, load_result
 from ..jobs.job import Job
 from ..result.body_file import read_body
 from ..result.camera import Footage
 from ..result.scene import BuildSettings, Take, build_take
+from .account import summary
 from .origin import remember
 from .plan import Plan
 
@@ -27,12 +28,20 @@ def build(plan: Plan, job: Job) -> Iterator[float]:
     """
     assert job.result is not None
     plan.request.save(job.result.parent)
-    take = yield from build_folder(plan, job.result.parent)
+    result, take = yield from build_folder(plan, job.result.parent)
+    job.summary = summary(result)
     job.notes += [note for note in take.notes if note not in job.notes]
 
 
-def build_folder(plan: Plan, folder: Path) -> Generator[float, None, Take]:
-    """Build the result in `folder` in one step of undo; yields how far it is, 0..1, and returns the `Take`.
+def build_folder(
+    plan: Plan, folder: Path, version: str = "as recovered"
+) -> Generator[float, None, tuple[Result, Take]]:
+    """Build the result in `folder` in one step of undo; yields how far it is, 0..1, and returns it with its `Take`.
+
+    Args:
+        plan: where and how.
+        folder: of the result.
+        version: which result this is, for a person.
 
     Raises:
         RecoverError: the scene is gone, or a file of the result cannot be read.
@@ -53,9 +62,17 @@ def build_folder(plan: Plan, folder: Path) -> Generator[float, None, Take]:
         yield 0.05 + 0.9 * fraction
         plan.scene()  # it may have gone while we waited
     for person in take.people:
-        remember(person.armature, person.person_id, folder, plan.request, position_only=plan.position_only)
+        remember(
+            person.armature,
+            person.person_id,
+            result,
+            folder,
+            plan.request,
+            position_only=plan.position_only,
+            version=version,
+        )
     bpy.ops.ed.undo_push(message="Recover Motion")
-    return take
+    return result, take
 
 
 def footage(path: Path, *, images: bool) -> Footage:

@@ -69,7 +69,7 @@ def import_result(path: Path, scene: bpy.types.Scene) -> Iterator[float]:
         ) from error
     position_only = scene.recover_motion.root == "POSITION"
     plan = Plan(scene.session_uid, clip, _footage(request), _timeline(result, scene), request, position_only)
-    return build_folder(plan, folder)
+    return build_folder(plan, folder, f"imported from {path.parent}")
 
 
 def _timeline(result: Result, scene: bpy.types.Scene) -> Timeline:

@@ -6,6 +6,8 @@ from typing import Final
 
 import bpy
 
+from ...inference_backend.protocol.result_format import Result
+from .account import Account, account
 from .request_file import Request
 
 _HIDDEN: Final = {"HIDDEN"}  # and, unlike by default, not animatable
@@ -18,12 +20,16 @@ class RecoverMotionOrigin(bpy.types.PropertyGroup):
     folder: bpy.props.StringProperty(
         name="Result", description="Folder of the result", subtype="DIR_PATH", options=_HIDDEN
     )
-    person_id: bpy.props.IntProperty(name="Person", description="Number of the person in the result", options=_HIDDEN)
+    person_id: bpy.props.IntProperty(name="Person", description="Id in the result, from 0", options=_HIDDEN)
     request_json: bpy.props.StringProperty(
         name="Request", description="What was asked of the backend, as JSON", options=_HIDDEN
     )
     position_only: bpy.props.BoolProperty(
         name="Position Only", description="The root bone does not turn", options=_HIDDEN
+    )
+
+    account_json: bpy.props.StringProperty(
+        name="Account", description="How the motion came about, as JSON", options=_HIDDEN
     )
 
     @property
@@ -32,27 +38,54 @@ class RecoverMotionOrigin(bpy.types.PropertyGroup):
         return Request(**json.loads(self.request_json or "{}"))
 
     @property
+    def account(self) -> Account:
+        """How the motion came about."""
+        return Account.from_json(self.account_json)
+
+    @property
     def known(self) -> bool:
         """Whether the armature was recovered at all."""
         return bool(self.folder)
 
 
 def remember(
-    armature: bpy.types.Object, person_id: int, folder: Path, request: Request, *, position_only: bool
+    armature: bpy.types.Object,
+    person_id: int,
+    result: Result,
+    folder: Path,
+    request: Request,
+    *,
+    position_only: bool,
+    version: str,
 ) -> None:
     """Keep with an armature what cleaning it again needs, and mark the action that it uses as ours.
 
     Args:
         armature: just built.
         person_id: whose it is in the result.
+        result: what it was built from.
         folder: of the result.
         request: what the backend was asked.
         position_only: the root bone does not turn.
+        version: which result this is, for a person.
     """
     origin = armature.recover_motion
     origin.folder, origin.person_id, origin.position_only = str(folder), person_id, position_only
     origin.request_json = json.dumps(vars(request))
     armature.animation_data.action[_ACTION_MARK] = True
+    tell(armature, result, version)
+
+
+def tell(armature: bpy.types.Object, result: Result, version: str) -> None:
+    """Keep with an armature how its motion came about.
+
+    Args:
+        armature: one that was recovered.
+        result: whose motion it shows.
+        version: which of the results that is, for a person.
+    """
+    origin = armature.recover_motion
+    origin.account_json = account(result, origin.person_id, version).to_json()
 
 
 def is_ours(action: bpy.types.Action) -> bool:

@@ -4,6 +4,7 @@ from typing import Final
 
 import bpy
 
+from ...inference_backend.protocol.estimators import offer
 from ..jobs.job import Job, JobState
 from ..setup.locations import backend_problem
 from ..wrapped_label import wrapped
@@ -18,6 +19,7 @@ _STAGES: Final = {
     "people": "Finding people",
     "camera": "Finding the camera",
     "estimate": "Recovering poses",
+    "convert": "Fitting the chosen body",
     "world": "Placing people on the floor",
     "contacts": "Finding foot contacts",
     "foot_lock": "Locking feet",
@@ -70,6 +72,8 @@ def _draw_job(layout: bpy.types.UILayout, job: Job, width: int) -> None:
         _draw_progress(box, job)
     elif job.state is JobState.CANCELLED:
         box.label(text="Cancelled; what was finished is kept.")
+    elif job.summary:
+        box.label(text=job.summary)
     if job.error is not None:
         wrapped(box, job.error.sentence, "ERROR", width)
         wrapped(box, job.error.remedy, "INFO", width)
@@ -131,6 +135,8 @@ class _SettingsPanel(_Panel):
         layout.use_property_decorate = False
         settings = sequencer_scene(context).recover_motion
         layout.prop(settings, "estimator")
+        for part in offer(settings.estimator).weights:
+            layout.prop(settings, f"{part}_weights")
         layout.prop(settings, "body")
         layout.prop(settings, "device")
         column = layout.column(heading="Camera")

@@ -26,6 +26,14 @@ class Quality:
     order: int
     settings: dict[str, Any]
 
+    @property
+    def tooltip(self) -> str:
+        """The description, and what the preset changes; without a final stop, which Blender adds."""
+        changes = [
+            f"{stage}.{name} = {value}" for stage, values in self.settings.items() for name, value in values.items()
+        ]
+        return f"{self.description}. Sets {', '.join(changes)}" if changes else self.description
+
 
 @functools.cache
 def presets() -> tuple[Quality, ...]:
@@ -41,7 +49,7 @@ def presets() -> tuple[Quality, ...]:
 
 def enum_items() -> tuple[tuple[str, str, str], ...]:
     """Items for an enum property, the default first."""
-    return tuple((entry.name, entry.label, entry.description) for entry in presets())
+    return tuple((entry.name, entry.label, entry.tooltip) for entry in presets())
 
 
 def settings_of(name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import bpy
 
 from ...inference_backend.protocol import messages
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from ...inference_backend.protocol.estimators import offer
 from .quality import settings_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def cleaning_settings(settings: "RecoverMotionSettings") -> dict[str, Any]:
 
 def _backend_settings(source: "Source", settings: "RecoverMotionSettings") -> dict[str, Any]:
     chosen: dict[str, Any] = {"estimator": settings.estimator}
+    for part in offer(settings.estimator).weights:
+        if weights := getattr(settings, f"{part}_weights"):
+            chosen[part] = {"weights": bpy.path.abspath(weights)}
     if settings.body:
         chosen["body"] = bpy.path.abspath(settings.body)
     chosen["frames"] = {"stream": source.stream}

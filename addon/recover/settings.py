@@ -4,11 +4,10 @@ from typing import Final
 
 import bpy
 
+from ...inference_backend.protocol.estimators import OFFERS
 from . import quality
 
-ESTIMATORS: Final = (
-    ("kinematic", "Kinematic", "Fits the body to the landmarks over the whole clip; needs no trained weights"),
-)
+_ESTIMATORS: Final = tuple((offer.name, offer.label, offer.description) for offer in OFFERS)
 
 
 class RecoverMotionSettings(bpy.types.PropertyGroup):
@@ -22,7 +21,12 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
         max=16,
     )
     quality: bpy.props.EnumProperty(name="Quality", description="Speed against accuracy", items=quality.enum_items())
-    estimator: bpy.props.EnumProperty(name="Estimator", description="What recovers the pose", items=ESTIMATORS)
+    estimator: bpy.props.EnumProperty(name="Estimator", description="What recovers the pose", items=_ESTIMATORS)
+    moro_weights: bpy.props.StringProperty(
+        name="MoRo Weights",
+        description="A weights file (.safetensors) of MoRo; empty for the ones that come with the add-on, if any",
+        subtype="FILE_PATH",
+    )
     body: bpy.props.StringProperty(
         name="Body",
         description="A body file in SMPL-X layout of your own; empty for the open body, which any use is allowed of",

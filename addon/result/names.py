@@ -4,6 +4,8 @@ from typing import Final
 
 import bpy
 
+from ...inference_backend.protocol.result_format import person_name
+
 _STEM_BYTES: Final = 30
 """Blender cuts names after 63 bytes; the rest of ours must still fit."""
 
@@ -27,4 +29,4 @@ class TakeNames:
 
     def person(self, person_id: int) -> str:
         """The armature of a person."""
-        return f"{self.take} person {person_id}"
+        return f"{self.take} {person_name(person_id)}"

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...inference_backend.protocol.result_format import PersonResult, Result
+from ...inference_backend.protocol.result_format import PersonResult, Result, person_name
 from ..core.limbs import spans
 from ..core.timing import KeyTimes
 from .body_file import BodyFile
@@ -120,7 +120,7 @@ def build_take(
                         objects.mesh.data.materials.append(material)
                 yield (done + (part + 1) / 3) / total, label
             if settings.unseen_markers:
-                _mark_unseen(scene, f"person {person.person_id}", person.valid, shot_times)
+                _mark_unseen(scene, person_name(person.person_id), person.valid, shot_times)
     return take
 
 

@@ -1,6 +1,7 @@
 """The add-on's preferences: the backend's environment, and where things are kept."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,17 @@ _STATES: Final = {
 }
 
 
+def _make_absolute(name: str) -> Callable[[bpy.types.AddonPreferences, bpy.types.Context], None]:
+    """For paths in the preferences: `//` means the folder of the .blend file, and the preferences outlive that."""
+
+    def update(self: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
+        path = getattr(self, name)
+        if path.startswith("//"):
+            setattr(self, name, str(Path(bpy.path.abspath(path)).absolute()))
+
+    return update
+
+
 class RecoverMotionPreferences(bpy.types.AddonPreferences):
     """What is set once."""
 
@@ -33,21 +45,25 @@ class RecoverMotionPreferences(bpy.types.AddonPreferences):
         name="Own Python",
         description="Interpreter of an environment of your own that has all the packages; empty to use the one below",
         subtype="FILE_PATH",
+        update=_make_absolute("python"),
     )
     base_python: bpy.props.StringProperty(
         name="Made With",
         description="Python (3.11 to 3.13) to make the environment with; empty for Blender's, which is left as it is",
         subtype="FILE_PATH",
+        update=_make_absolute("base_python"),
     )
     wheels: bpy.props.StringProperty(
         name="Offline Packages",
         description="Folder of wheels to install from without a network; empty to download",
         subtype="DIR_PATH",
+        update=_make_absolute("wheels"),
     )
     data_folder: bpy.props.StringProperty(
         name="Data Folder",
         description="Where the environment, results and the cache are kept; empty for Blender's own place for it",
         subtype="DIR_PATH",
+        update=_make_absolute("data_folder"),
     )
 
     def draw(self, context: bpy.types.Context) -> None:

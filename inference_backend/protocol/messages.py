@@ -168,11 +168,18 @@ class Log:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence that the person should read next to the job's result: a fallback that was taken, say."""
+    """A sentence that the person should read next to the job's result: a fallback that was taken, say.
+
+    Attributes:
+        job: which.
+        sentence: for the person.
+        stage: the one that said so, now or when its kept output was made; "start" before the first.
+    """
 
     type: ClassVar[str] = "note"
     job: str
     sentence: str
+    stage: str = ""
 
 
 @dataclass(frozen=True)

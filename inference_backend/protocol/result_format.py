@@ -64,6 +64,11 @@ PERSON_KEYS: Final[dict[str, tuple]] = {
 """Keys of a person, each prefixed with `p{id}_`, with shapes."""
 
 
+def person_name(person_id: int) -> str:
+    """What to call a person in front of people, who count from 1: `person 1` for the id 0."""
+    return f"person {person_id + 1}"
+
+
 @dataclass(frozen=True)
 class Motion:
     """A motion in the world (metres, y up, floor at y = 0; axis-angle in radians). Zeros where not valid.

@@ -74,7 +74,12 @@ def run_job(
     try:
         progress = JobProgress(name, report)
         done = recover(
-            job_of(submit), cache, progress, cancelled, lambda sentence: send(Note(name, sentence)), stages=stages
+            job_of(submit),
+            cache,
+            progress,
+            cancelled,
+            lambda sentence: send(Note(name, sentence, stage)),
+            stages=stages,
         )
         last = Result(name, str(done.result), str(done.body), list(done.people), list(done.notes))
     except Cancelled:

@@ -10,6 +10,7 @@ from ...protocol.errors import ErrorCode, RecoverError
 from ...records.motion import PoseEvidence
 from .kinematic import settings as kinematic
 from .moro import settings as moro
+from .trained_body import TrainedBody
 
 DEFAULT_ESTIMATOR: Final[str] = "kinematic"
 
@@ -24,6 +25,8 @@ class Estimator:
         version: its VERSION.
         load: imports it; what comes back is called as `estimate(video, track, camera, body, settings, ctx)`.
         weights: called with its settings, checksum of the files it computes with.
+        trained_body: called with its settings, the body that its weights were trained for; None for any. Another body
+            is converted to afterwards.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Estimator:
     version: int
     load: Callable[[], Callable[..., PoseEvidence]]
     weights: Callable[[Any], str]
+    trained_body: Callable[[Any], TrainedBody | None] = lambda _settings: None
 
 
 def find_estimator(name: str) -> Estimator:
@@ -72,6 +76,12 @@ def _moro_weights(settings: moro.MoroSettings) -> str:
     return weights_checksum(settings)
 
 
+def _moro_body(settings: moro.MoroSettings) -> TrainedBody:
+    from .moro.weights import trained_body
+
+    return trained_body(settings)
+
+
 def _checksum(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -85,6 +95,6 @@ def _checksum(path: Path) -> str:
 
 ESTIMATORS: Final[dict[str, Estimator]] = {
     "kinematic": Estimator("kinematic", "kinematic", kinematic.VERSION, _load_kinematic, _kinematic_weights),
-    "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights),
+    "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights, _moro_body),
 }
-"""In the order in which a person is offered them."""
+"""In the order in which a person is offered them, in the words of `protocol.estimators`: each is in both."""

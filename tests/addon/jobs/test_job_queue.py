@@ -181,3 +181,13 @@ def test_closing_ends_the_backend_and_its_jobs(queue, tmp_path):
     queue.close(timeout_s=5.0)
     assert slow.state is JobState.CANCELLED
     assert process.poll() is not None
+
+
+def test_a_job_that_repeats_stages_says_only_what_its_own_have_to_say():
+    cleaning = Job("c", "c", messages.Submit("c", "v.mp4", "out"), steps([]), own_stages=frozenset({"foot_lock"}))
+    cleaning.update(messages.Note("c", "The focal length is a guess.", "camera"))
+    cleaning.update(messages.Note("c", "A leg is too short.", "foot_lock"))
+    assert cleaning.notes == ["A leg is too short."]
+    both = ["The focal length is a guess.", "A leg is too short."]
+    cleaning.update(messages.Result("c", "/r/result.npz", "/r/body.npz", [0], both))
+    assert cleaning.notes == ["A leg is too short."]

@@ -177,6 +177,24 @@ def test_an_imported_result_moves_as_the_recovered_one_and_can_be_cleaned(armatu
     assert bpy.ops.recover_motion.clean("EXEC_DEFAULT") == {"FINISHED"}
 
 
+def test_a_cleaned_result_can_be_imported_beside_the_recovered_one(armature):
+    start = just_after_a_contact(armature)
+    bpy.ops.recover_motion.mark_contact(foot="LEFT_TOE", start=start - 3, end=start + 2, contact=True)
+    assert bpy.ops.recover_motion.clean("EXEC_DEFAULT") == {"FINISHED"}
+    cleaned, folder = session.queue.jobs[-1].result, armature.recover_motion.folder
+    ours = world_points(armature, "left_foot", range(start, start + 3))
+    feet = {}
+    for path in (cleaned, Path(folder) / "result.npz"):
+        bpy.context.scene.frame_set(FIRST)
+        there = {a.name for a in armatures()}
+        assert bpy.ops.recover_motion.import_result(filepath=str(path)) == {"FINISHED"}
+        (imported,) = (a for a in armatures() if a.name not in there)
+        feet[path] = world_points(imported, "left_foot", range(start, start + 3))
+        assert str(path.parent) in dict(imported.recover_motion.account.facts)["Version"]
+    np.testing.assert_allclose(feet[cleaned], ours, atol=1e-4)
+    assert np.abs(feet[Path(folder) / "result.npz"] - ours).max() > 1e-3
+
+
 def test_an_imported_result_without_its_request_says_why_it_cannot_be_cleaned(armature, tmp_path):
     folder = armature.recover_motion.folder
     for name in ("result.npz", "body.npz"):
@@ -210,8 +228,16 @@ def test_a_contact_edit_locks_the_foot_and_touches_only_its_own_action(armature)
     status = bpy.ops.recover_motion.mark_contact(foot="LEFT_TOE", start=start - 3, end=start + 2, contact=True)
     assert status == {"FINISHED"}
     edited = digest(armature.animation_data.action)
+    folder = Path(armature.recover_motion.folder)
+    recovered = (folder / "result.npz").read_bytes()
     bpy.ops.ed.undo_push(message="edit")
     assert bpy.ops.recover_motion.clean("EXEC_DEFAULT") == {"FINISHED"}
+    job = session.queue.jobs[-1]
+    assert (folder / "result.npz").read_bytes() == recovered
+    assert job.result.parent.parent == folder
+    said = load_result(folder / "result.npz").warnings
+    assert said  # the recovery had something to say
+    assert not set(job.notes) & set(said)
     locked = np.ptp(world_points(armature, "left_foot", frames), axis=0)[:2].max()
     assert locked < 0.5 * free
     own = armature.animation_data.action

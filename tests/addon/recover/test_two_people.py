@@ -1,11 +1,13 @@
 """Two people in one result, from the file to objects, and a contact edit of each kept apart."""
 
 import functools
+import shutil
+from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from recover_motion.addon.cleanup.clean import CleaningPlan, apply_cleaning, cleaning_job
+from recover_motion.addon.cleanup.clean import cleaning_job
 from recover_motion.addon.cleanup.contact_keys import mark_contact
 from recover_motion.addon.compat import action_fcurves
 from recover_motion.addon.jobs.job import Job
@@ -30,8 +32,8 @@ def pair(data_folder, tmp_path, plain_body, rng):
     scene = bpy.context.scene
     late = np.arange(COUNT) >= 20
     people = {
-        2: {"motion": random_motion(rng, COUNT)},
-        5: {"motion": random_motion(rng, COUNT), "valid": late, "betas": rng.normal(0, 1, 10)},
+        0: {"motion": random_motion(rng, COUNT)},
+        2: {"motion": random_motion(rng, COUNT), "valid": late, "betas": rng.normal(0, 1, 10)},
     }
     folder = tmp_path / "result"
     write_result(folder, Clip(np.arange(COUNT) / 30, people=people), plain_body)
@@ -45,31 +47,43 @@ def pair(data_folder, tmp_path, plain_body, rng):
     return first, second, folder
 
 
+def finish(job, folder):
+    """What follows when the backend gave the recovery's result back as the cleaned one."""
+    out = Path(job.request.out)
+    for name in ("result.npz", "body.npz"):
+        shutil.copyfile(folder / name, out / name)
+    job.result = out / "result.npz"
+    for _ in job.build(job):
+        pass
+
+
 def test_each_gets_an_armature_a_shape_and_keys_where_they_are_seen(pair):
     first, second, _ = pair
-    assert (first.name, second.name) == ("pair person 2", "pair person 5")
-    assert {o.recover_motion.person_id for o in (first, second)} == {2, 5}
+    assert (first.name, second.name) == ("pair person 1", "pair person 3")  # people count from 1, ids from 0
+    assert {o.recover_motion.person_id for o in (first, second)} == {0, 2}
+    assert dict(second.recover_motion.account.facts)["Person"] == "2 of 2"
     assert first.animation_data.action.frame_range[0] == 1
     assert _curve(second, "rotation_quaternion").keyframe_points[0].co[0] == 21
     bodies = [next(o for o in armature.children if o.type == "MESH") for armature in (first, second)]
     assert bodies[0].data.shape_keys.key_blocks["beta_0"].value == 0.0
     assert bodies[1].data.shape_keys.key_blocks["beta_0"].value != 0.0
-    assert [m.name for m in bpy.context.scene.timeline_markers] == ["person 5 unseen", "person 5 seen"]
+    assert [m.name for m in bpy.context.scene.timeline_markers] == ["person 3 unseen", "person 3 seen"]
 
 
 def test_cleaning_one_sends_both_s_contacts_and_changes_one(pair):
-    first, second, _ = pair
+    first, second, folder = pair
     mark_contact(first, ["left_heel"], 5, 9, contact=True)
     mark_contact(second, ["right_toe"], 30, 40, contact=True)
     job = cleaning_job("c", second, {"foot_lock": {"strength": 0.5}}, bpy.context.scene)
     assert job.request.settings["foot_lock"] == {"strength": 0.5}
     with np.load(job.request.contacts, allow_pickle=False) as sent:
-        assert np.flatnonzero(sent["p2_contact"][:, 0]).tolist() == [4, 5, 6, 7]
-        assert np.flatnonzero(sent["p5_contact"][:, 3]).tolist() == list(range(29, 39))
-        assert not sent["p2_contact"][:, 1:].any()
+        assert np.flatnonzero(sent["p0_contact"][:, 0]).tolist() == [4, 5, 6, 7]
+        assert np.flatnonzero(sent["p2_contact"][:, 3]).tolist() == list(range(29, 39))
+        assert not sent["p0_contact"][:, 1:].any()
     before = digest(first.animation_data.action), digest(second.animation_data.action)
-    for _ in job.build(job):  # with the result as it is: contacts return to what it says
-        pass
+    recovered = (folder / "result.npz").read_bytes()
+    finish(job, folder)  # with the result as it is: contacts return to what it says
+    assert (folder / "result.npz").read_bytes() == recovered
     assert digest(first.animation_data.action) == before[0]
     assert digest(second.animation_data.action) != before[1]
 
@@ -83,16 +97,30 @@ def test_a_copy_s_contacts_do_not_replace_those_of_the_one_that_is_cleaned(pair)
     for armature, count in ((first, 4), (copy, 0)):
         job = cleaning_job("c", armature, {}, bpy.context.scene)
         with np.load(job.request.contacts, allow_pickle=False) as sent:
-            assert sent["p2_contact"][:, 1].sum() == count
+            assert sent["p0_contact"][:, 1].sum() == count
+
+
+def test_each_cleaning_has_a_folder_of_its_own_even_while_others_wait(pair):
+    first, second, folder = pair
+    mark_contact(first, ["left_toe"], 5, 9, contact=True)
+    jobs = [cleaning_job("a", first, {}, bpy.context.scene)]
+    mark_contact(first, ["left_toe"], 5, 9, contact=False)
+    jobs += [cleaning_job("b", first, {}, bpy.context.scene), cleaning_job("c", second, {}, bpy.context.scene)]
+    assert [Path(job.request.out) for job in jobs] == [folder / f"clean {number}" for number in (1, 2, 3)]
+    for job, count in zip(jobs, (4, 0, 0), strict=True):
+        with np.load(job.request.contacts, allow_pickle=False) as sent:
+            assert sent["p0_contact"].sum() == count
+    finish(jobs[2], folder)
+    assert dict(second.recover_motion.account.facts)["Version"] == "clean 3"
+    assert dict(first.recover_motion.account.facts)["Version"] == "as recovered"
 
 
 def test_an_armature_that_is_gone_gets_a_sentence(pair):
     first, _, folder = pair
-    plan = CleaningPlan(first.session_uid, folder, 2, False)
+    job = cleaning_job("c", first, {}, bpy.context.scene)
     bpy.data.objects.remove(first)
     with pytest.raises(RecoverError, match="is gone"):
-        for _ in apply_cleaning(plan, None):
-            pass
+        finish(job, folder)
 
 
 def test_two_people_of_a_real_clip(backend, shared):

@@ -24,7 +24,7 @@ def build(scene, folder, clip, plain_body, first=1, **settings):
 
 def one_person(rng, count=20, **person):
     time = np.arange(count) / 24
-    return Clip(time, fps=24, people={1: {"motion": random_motion(rng, count)} | person})
+    return Clip(time, fps=24, people={0: {"motion": random_motion(rng, count)} | person})
 
 
 def skin(scene, obj, frame):
@@ -43,7 +43,7 @@ def test_skin_is_the_body_s_on_twenty_random_poses_and_shapes(scene, tmp_path, p
     worst = 0.0
     for betas in rng.normal(0, 1.5, (4, 10)):
         clip = one_person(rng, 5, betas=betas)
-        motion = clip.people[1]["motion"]
+        motion = clip.people[0]["motion"]
         motion["body_pose"] = rng.normal(0, 0.5, (5, 21, 3))
         motion["global_orient"] = rng.normal(0, 1.5, (5, 3))
         person = build(scene, tmp_path, clip, plain_body).people[0]
@@ -57,7 +57,7 @@ def test_skin_is_the_body_s_on_twenty_random_poses_and_shapes(scene, tmp_path, p
 @pytest.mark.parametrize("position_only", [False, True])
 def test_root_times_pelvis_is_the_recovered_pelvis(scene, tmp_path, plain_body, rng, position_only):
     clip = one_person(rng, 60)
-    motion = clip.people[1]["motion"]
+    motion = clip.people[0]["motion"]
     motion["global_orient"][20:40, 0] += np.pi / 2  # down on the floor for a while
     armature = build(scene, tmp_path, clip, plain_body, position_only=position_only).people[0].armature
     rest = np.array(armature.data.bones["pelvis"].matrix_local)
@@ -99,9 +99,9 @@ def test_betas_are_shape_keys_with_the_person_s_values(scene, tmp_path, plain_bo
 
 def test_raw_motion_lies_on_a_muted_track_and_the_cleaned_one_is_in_use(scene, tmp_path, plain_body, rng):
     clip = one_person(rng, 30)
-    motion = clip.people[1]["motion"]
+    motion = clip.people[0]["motion"]
     raw = motion | {"transl": motion["transl"] + [0.0, 0.0, 2.0]}
-    clip.people[1]["raw"] = raw
+    clip.people[0]["raw"] = raw
     armature = build(scene, tmp_path, clip, plain_body, first=11).people[0].armature
     data = armature.animation_data
     [track] = data.nla_tracks
@@ -193,28 +193,28 @@ def test_a_person_seen_for_part_of_the_clip(scene, tmp_path, plain_body, rng):
 def test_someone_who_is_never_seen_is_not_built(scene, tmp_path, plain_body, rng):
     clip = one_person(rng)
     clip.people[2] = {"motion": random_motion(rng, 20), "valid": np.zeros(20, dtype=bool)}
-    assert [person.person_id for person in build(scene, tmp_path, clip, plain_body).people] == [1]
+    assert [person.person_id for person in build(scene, tmp_path, clip, plain_body).people] == [0]
 
 
 def test_two_shots_become_two_collections_with_their_own_people_and_camera(scene, tmp_path, plain_body, rng):
     first = np.arange(40) < 15
     clip = one_person(rng, 40, valid=first)
     clip.shot_id = (~first).astype(np.int64)
-    for person in (2, 3):
+    for person in (1, 2):
         clip.people[person] = {"motion": random_motion(rng, 40), "valid": ~first, "betas": rng.normal(size=10)}
     place = np.tile([0.0, 1.3, 5.0], (40, 1))
     place[15:] = [1.0, 1.0, 4.0]
     clip.cam_pos_world = place
     take = build(scene, tmp_path, clip, plain_body)
     assert [shot.collection.name for shot in take.shots] == ["walk shot 1", "walk shot 2"]
-    assert [[p.person_id for p in shot.people] for shot in take.shots] == [[1], [2, 3]]
+    assert [[p.person_id for p in shot.people] for shot in take.shots] == [[0], [1, 2]]
     np.testing.assert_allclose(take.shots[1].camera.location, [1, -4, 1])
     for shot in take.shots:
         assert shot.camera.animation_data is None or shot.camera.animation_data.action is None
         assert all(obj.name in shot.collection.objects for p in shot.people for obj in (p.armature, p.mesh))
     # the later bodies, whose weights were taken over from the first, still fit
     person = take.shots[1].people[1]
-    given = clip.people[3]
+    given = clip.people[2]
     expected, _ = plain_body.forward(
         given["betas"], local_rotations(given["motion"])[30], given["motion"]["transl"][30]
     )
@@ -227,9 +227,9 @@ def test_poses_lie_where_the_frames_are_shown(scene, tmp_path, plain_body, rng, 
     scene.render.fps = scene_fps
     count = 41
     time = np.arange(count) / clip_fps if clip_fps else np.cumsum(rng.uniform(0.01, 0.08, count))
-    clip = Clip(time, people={1: {"motion": random_motion(rng, count)}})
+    clip = Clip(time, people={0: {"motion": random_motion(rng, count)}})
     armature = build(scene, tmp_path, clip, plain_body, first=5).people[0].armature
-    pelvis = plain_body.shaped(np.zeros(10))[1][0] + clip.people[1]["motion"]["transl"]
+    pelvis = plain_body.shaped(np.zeros(10))[1][0] + clip.people[0]["motion"]["transl"]
     for frame in (0, count // 2, count - 1):
         at = 5 + (time[frame] - time[0]) * scene_fps
         scene.frame_set(int(at), subframe=at - int(at))

@@ -20,6 +20,7 @@ EVERY_MESSAGE = [
     m.Progress("a", "people", 1.0, 1.0, reused=True),
     m.Log("warning", "line\nof two", None),
     m.Note("a", "The focal length is a guess."),
+    m.Note("a", "The focal length is a guess.", "camera"),
     m.Result("a", "/out/result.npz", "/out/body.npz", [0, 3], ["a note"]),
     m.JobCancelled("a"),
     m.Error("bad_input", "It is empty.", "Copy it again.", "a"),
