@@ -188,6 +188,26 @@ def wham(pairs: Sequence[Pair]) -> dict[str, float]:
     return {name: _pooled(parts) for name, parts in rows.items()}
 
 
+def without_reference(pairs: Sequence[Pair]) -> dict[str, float]:
+    """MoRo's measures of plausibility where there is no reference (PROX), against the floor that was recovered: Jitter,
+    frames in which both feet skate (%), depth of the toes under the floor (mm), toes over 5 cm deep (%), acceleration
+    (m/s^2).
+    """
+    jitter, skate, depth, deep, acceleration = [], [], [], [], []
+    for pair in pairs:
+        joints = pair.pred_world
+        known = np.isfinite(joints).all(axis=(-1, -2))
+        jitter.append(_jitter(joints, pair.fps))
+        acceleration.append(_norm(metrics.acceleration(joints, pair.fps)))
+        both = known[1:] & known[:-1]
+        skate.append(100.0 * metrics.skating(np.nan_to_num(joints), pair.fps)[both])
+        below, share = metrics.penetration(np.nan_to_num(joints))
+        depth.append(below[known])
+        deep.append(share[known])
+    rows = {"Jitter": jitter, "Skating": skate, "Penetration": depth, "Deep": deep, "Acceleration": acceleration}
+    return {name: _pooled(parts) for name, parts in rows.items()}
+
+
 def clips(pairs: Sequence[Pair]) -> dict[str, float]:
     """Ours for short clips: hips, knees, ankles, shoulders, elbows and wrists in the camera's axes, the root being the
     joint `pelvis`; one rigid fit for W-MPJPE (first frame) and WA-MPJPE (all); the mean is over clips.
