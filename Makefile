@@ -6,7 +6,8 @@ BPY42 := .venv-bpy42
 BPY45 := .venv-bpy45
 BPY50 := .venv-bpy50
 BPY52 := .venv-bpy52
-PYTHON313 ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null)
+# pyenv's python3.13 answers only when it is told to.
+PYTHON313 ?= $(shell PYENV_VERSION=3.13 python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null)
 MODEL := inference_backend/models/pose_landmarker/pose_landmarker_full.task
 LOCKS := inference_backend/environment
 PIP := -m pip --disable-pip-version-check --quiet
@@ -23,13 +24,13 @@ test-backend: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m pytest tests/inference_backend tests/sample -n $(WORKERS)
 
 test-addon: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
-	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon tests/extension
+	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon tests/extension -n $(WORKERS) --dist loadfile
 
 # The add-on's tests in the other Blenders too; in 5.2, which needs Python 3.13, where that is at hand.
 test-matrix: test $(foreach bpy,$(BPY42) $(BPY50) $(if $(PYTHON313),$(BPY52)),test-$(bpy))
 
 test-.venv-bpy%: .venv-bpy%/.ready
-	OMP_NUM_THREADS=1 $(<D)/bin/python -m pytest tests/addon tests/extension
+	OMP_NUM_THREADS=1 $(<D)/bin/python -m pytest tests/addon tests/extension -n $(WORKERS) --dist loadfile
 
 models: $(MODEL)
 
