@@ -14,13 +14,13 @@ from torch import Tensor
 
 from ...body.body import Body
 from ...protocol.errors import ErrorCode, RecoverError
+from .mesh_pose import MeshPose
 
+_BODY: Final = 22
 _EYES: Final = (23, 24)
-_SHAPE_FRAMES: Final = 500
+_SHAPE_FRAMES, _RELEASED_SHAPE_FRAMES = 100, 500
 _FRAMES_AT_ONCE: Final = 100
-_ITERATIONS, _SHAPE_PENALTY = 3, 0.002
-_RELEASED_ITERATIONS, _RELEASED_SHAPE_PENALTY = 1, 1.0
-_KNOWN: Final = 1e6
+_SHAPE_PENALTY, _RELEASED_SHAPE_PENALTY = 0.002, 1.0
 _SUPPORT: Final = 64
 """Vertices that may stand for a joint."""
 _SAMPLES: Final = 48
@@ -36,13 +36,11 @@ class FittedBody:
         betas: `[10]`, one shape for the clip.
         rotations: `[T,22,3,3]`, the pelvis to the meshes' frame, then local rotations.
         transl: `[T,3]`, SMPL-X's transl, metres.
-        error: `[T]`, mean distance of the fitted body's vertices from the meshes, metres.
     """
 
     betas: Tensor
     rotations: Tensor
     transl: Tensor
-    error: Tensor
 
 
 def joint_regressor(body: Body, vertex_ids: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -83,7 +81,9 @@ class BodyFitting:
     Args:
         body: the body that the meshes are of.
         vertex_ids: which of its vertices the meshes have.
-        released: fit as the authors did: the body's own joint regressor, one iteration. Right for SMPL-X only.
+        released: fit as the authors did, with `smplfitter` alone and the body's own joint regressor. Right for SMPL-X
+            only. Otherwise what `smplfitter` finds is the start of a Gauss-Newton fit (`mesh_pose`): it takes most
+            rotations from joints alone, which few and uneven vertices do not tell well.
 
     Raises:
         RecoverError: `smplfitter` is not installed.
@@ -96,11 +96,12 @@ class BodyFitting:
             raise RecoverError(
                 ErrorCode.MISSING_PART,
                 "The package smplfitter, which turns meshes into body parameters, is not installed.",
-                "Install it in the backend's environment: pip install --no-deps smplfitter==0.2.10",
+                "Repair the backend's environment (in the add-on's preferences, or as docs/backend.md says).",
             ) from error
         self._body, self._ids = body, vertex_ids
-        self._iterations = _RELEASED_ITERATIONS if released else _ITERATIONS
+        self._refines = not released and body.posedirs is None
         self._shape_penalty = _RELEASED_SHAPE_PENALTY if released else _SHAPE_PENALTY
+        self._shape_frames = _RELEASED_SHAPE_FRAMES if released else _SHAPE_FRAMES
         own = body.J_regressor.double().cpu().numpy()[:, vertex_ids]
         regressor = own if released else joint_regressor(body, vertex_ids)
         with tempfile.TemporaryDirectory() as folder:
@@ -121,60 +122,63 @@ class BodyFitting:
     def fit(
         self, meshes: Callable[[Tensor], Tensor], n_frames: int, progress: Callable[[int], None] = lambda _: None
     ) -> FittedBody:
-        """Fit a clip with one shape, as the authors did; clips longer than 500 frames take the shape from 500 of them.
+        """Fit a clip with one shape.
+
+        Some of the frames tell the shape; the others are fitted knowing it, which is several times faster. Of SMPL-X
+        all frames of clips up to 500 frames tell it, as the authors did.
 
         Args:
             meshes: gives the meshes `[N,V',3]`, metres, of frames int64 `[N]`.
             n_frames: frames in the clip.
             progress: called with the number of frames that are done.
         """
-        sample = torch.linspace(0, n_frames - 1, min(n_frames, _SHAPE_FRAMES)).round().long()
-        first = self._fit_shape(meshes(sample))
-        betas = first["shape_betas"][0]
-        if len(sample) == n_frames:
-            parts = [(sample, first)]
-        else:
-            parts = ((frames, None) for frames in torch.arange(n_frames).split(_FRAMES_AT_ONCE))
-        rotations, transl, errors = [], [], []
-        for frames, found in parts:
-            found = self._fit_pose(meshes(frames), betas) if found is None else found
-            rotations.append(found["relative_orientations"][:, :22])
-            transl.append(found["trans"])
-            for piece in range(0, len(frames), _FRAMES_AT_ONCE):
-                span = slice(piece, piece + _FRAMES_AT_ONCE)
-                target = meshes(frames[span])
-                errors.append(self._distance(target, betas, rotations[-1][span], transl[-1][span]))
+        sample = torch.linspace(0, n_frames - 1, min(n_frames, self._shape_frames)).round().long()
+        target = meshes(sample)
+        betas, *pose = self._fit_shape(target)
+        if self._refines:
+            betas = self._shape_of(target, MeshPose(self._body, self._ids, betas).refine(target, *pose)[0])
+        elif len(sample) == n_frames:
+            progress(n_frames)
+            return FittedBody(betas, *pose)
+        exact = MeshPose(self._body, self._ids, betas) if self._refines else None
+        poses = []
+        for frames in torch.arange(n_frames).split(_FRAMES_AT_ONCE):
+            target = meshes(frames)
+            pose = self._fit_pose(target, betas)
+            poses.append(exact.refine(target, *pose) if exact else pose)
             progress(int(frames[-1]) + 1)
-        return FittedBody(betas, torch.cat(rotations), torch.cat(transl), torch.cat(errors))
+        rotations, transl = map(torch.cat, zip(*poses, strict=True))
+        return FittedBody(betas, rotations, transl)
 
-    def _fit_shape(self, target: Tensor) -> dict[str, Tensor]:
-        return self._fitter.fit(
+    def _fit_shape(self, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Betas `[10]`, rotations `[N,22,3,3]` and transl `[N,3]` of meshes `[N,V',3]` together."""
+        found = self._fitter.fit(
             target,
             joint_weights=self._joint_weights,
-            num_iter=self._iterations,
             beta_regularizer=self._shape_penalty,
             share_beta=True,
             requested_keys=["relative_orientations"],
         )
+        return found["shape_betas"][0], found["relative_orientations"][:, :_BODY], found["trans"]
 
-    def _fit_pose(self, target: Tensor, betas: Tensor) -> dict[str, Tensor]:
-        """Pose for a known shape: the same fit, held to it by a penalty that nothing outweighs."""
-        return self._fitter.fit(
+    def _fit_pose(self, target: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+        """Rotations and transl of a known shape."""
+        found = self._fitter.fit_with_known_shape(
+            betas.expand(len(target), -1),
             target,
             joint_weights=self._joint_weights,
-            num_iter=self._iterations,
-            beta_regularizer=_KNOWN,
-            beta_regularizer1=_KNOWN,
-            beta_regularizer2=_KNOWN,
-            initial_shape_betas=betas.expand(len(target), -1),
             requested_keys=["relative_orientations"],
         )
+        return found["relative_orientations"][:, :_BODY], found["trans"]
 
-    def _distance(self, target: Tensor, betas: Tensor, rotations: Tensor, transl: Tensor) -> Tensor:
-        body = self._body
-        flat = torch.eye(3, device=transl.device).expand(len(transl), 15, 3, 3)
-        found = body(betas.to(transl), rotations[:, 0], rotations[:, 1:], transl, flat, flat).vertices[:, self._ids]
-        return torch.linalg.vector_norm(found - target, dim=-1).mean(-1)
+    def _shape_of(self, target: Tensor, rotations: Tensor) -> Tensor:
+        """Betas `[10]` that meshes in known poses share."""
+        turns = torch.zeros(len(target), len(self._body.parents), 3, device=target.device)
+        turns[:, :_BODY] = roma.rotmat_to_rotvec(rotations)
+        found = self._fitter.fit_with_known_pose(
+            turns.flatten(1), target, beta_regularizer=self._shape_penalty, share_beta=True
+        )
+        return found["shape_betas"][0]
 
 
 def _write_body(body: Body, folder: Path) -> None:

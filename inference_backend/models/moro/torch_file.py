@@ -131,9 +131,7 @@ def _refuse_huge_memo(data: bytes) -> None:
 class SafeUnpickler(pickle.Unpickler):
     """Unpickles numbers, strings, containers and described tensors; looks up no name outside its own table."""
 
-    def __init__(
-        self, data: bytes, names: dict[tuple[str, str], Any] | None = None, encoding: str = "ASCII"
-    ) -> None:
+    def __init__(self, data: bytes, names: dict[tuple[str, str], Any] | None = None, encoding: str = "ASCII") -> None:
         _refuse_huge_memo(data)
         super().__init__(io.BytesIO(data), encoding=encoding)
         self._names = _names() if names is None else names

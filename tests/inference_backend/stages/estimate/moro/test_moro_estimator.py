@@ -123,12 +123,8 @@ def check(found, frames):
     assert ((found.confidence >= 0) & (found.confidence <= 1)).all()
 
 
-class TestWithFitter:
-    """Whole runs; they need the optional package smplfitter."""
-
-    @pytest.fixture(autouse=True)
-    def fitter(self):
-        pytest.importorskip("smplfitter.pt", reason="the optional package smplfitter is not installed")
+class TestWholeRuns:
+    """Evidence in, motion out."""
 
     def test_landmarks_to_motion(self, weights, body):
         done = []
