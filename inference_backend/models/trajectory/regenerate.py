@@ -1,0 +1,113 @@
+"""Paths for people from what their bodies do: all windows of all people in one batch (section 5.5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .canonical import Scale, Window, canonicalise, make_condition, to_world
+from .denoiser import TrajDenoiser
+from .diffusion import alpha_bar, sample
+from .windows import LENGTH, stitch, window_starts
+
+FPS = 30.0
+"""The network's frame rate."""
+
+
+@dataclass(frozen=True)
+class PathPrior:
+    """A regenerated path of N frames.
+
+    Attributes:
+        path: `[N,3]`, metres, world axes; x and z from an arbitrary place, y over the floor.
+        sigma_v: `[N]`, m/s, spread of the seeds' velocities; NaN with one seed.
+        windows, seeds: how many.
+    """
+
+    path: Tensor
+    sigma_v: Tensor
+    windows: int
+    seeds: int
+
+
+@torch.no_grad()
+def regenerate(
+    network: TrajDenoiser,
+    scale: Scale,
+    people: list[Tensor],
+    *,
+    steps: int,
+    seeds: int = 1,
+    seed: int = 0,
+    batch: int = 64,
+    tick: Callable[[float], None] = lambda _fraction: None,
+) -> list[PathPrior]:
+    """Regenerate the paths of people.
+
+    Args:
+        network: in evaluation mode, on its device.
+        scale: of its paths and joints.
+        people: each `[N,24,3]`, joints in the world at `FPS`, metres, y up, floor at y = 0; N >= 2.
+        steps: of the sampling.
+        seeds: how many paths to draw of each window; their mean is the path.
+        seed: of the noise; the same seed, the same paths.
+        batch: windows at once.
+        tick: told the fraction that is done, between batches.
+
+    Returns:
+        The paths, in the order given, on the CPU.
+    """
+    if not people:
+        return []
+    starts = [window_starts(len(joints)) for joints in people]
+    longest = max(min(len(joints), LENGTH) for joints in people)
+    windows, masks = [], []
+    for joints, own in zip(people, starts, strict=True):
+        for start in own:
+            part = joints[start : start + longest]
+            rest = longest - len(part)
+            windows.append(torch.cat([part, part[-1:].expand(rest, -1, -1)]))
+            masks.append(torch.arange(longest) < len(part))
+    device = next(network.parameters()).device
+    world = canonicalise(torch.stack(windows).float())
+    condition = make_condition(world.joints, scale)
+    mask = torch.stack(masks)
+    # All windows get the same noise, so that neither other people nor the batch's size change a path, and neighbours
+    # agree.
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(seeds, 1, LENGTH, 3, generator=generator)[:, :, :longest].expand(-1, len(windows), -1, -1)
+    drawn = torch.empty(seeds, len(windows), longest, 3)
+    bars = alpha_bar(network.config.train_steps)
+    parts = [(k, slice(at, at + batch)) for k in range(seeds) for at in range(0, len(windows), batch)]
+    for i, (k, rows) in enumerate(parts):
+        joints = condition[rows].to(device)
+        shown = None if bool(mask[rows].all()) else mask[rows].to(device)
+        predict = _predictor(network, joints, shown)
+        clean = sample(predict, noise[k, rows].to(device), bars, steps)
+        own = Window(world.path[rows], world.joints[rows], world.yaw[rows], world.origin[rows])
+        drawn[k, rows] = to_world(scale.metres(clean).float().cpu(), own)
+        tick((i + 1) / len(parts))
+    out, at = [], 0
+    for joints, own in zip(people, starts, strict=True):
+        paths = torch.stack([stitch(drawn[k, at : at + len(own)], own, len(joints)) for k in range(seeds)])
+        at += len(own)
+        out.append(PathPrior(paths.mean(0), _spread(paths), len(own), seeds))
+    return out
+
+
+def _predictor(network: TrajDenoiser, joints: Tensor, shown: Tensor | None) -> Callable[[Tensor, int], Tensor]:
+    code = network.encode(joints)
+
+    def predict(x: Tensor, level: int) -> Tensor:
+        return network(x, torch.full((len(x),), level, device=x.device), joints, shown, code)
+
+    return predict
+
+
+def _spread(paths: Tensor) -> Tensor:
+    """Standard deviation `[N]` over seeds of the velocities of paths `[K,N,3]`, per axis."""
+    if len(paths) < 2 or paths.shape[1] < 2:
+        return torch.full((paths.shape[1],), torch.nan)
+    variance = (paths.diff(dim=1) * FPS).var(dim=0).mean(-1)
+    return torch.cat([variance[:1], variance]).sqrt()
