@@ -1,0 +1,91 @@
+"""Draws posed bodies at low resolution without a renderer: every point of the skin is a splat in a depth buffer.
+
+Batched, in torch, on CPU or GPU. Points lie closer than the pixels they are drawn in; the few holes that remain are
+closed by a morphological closing of the depth buffer, which moves no outline.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .parts import PartLevel
+from .surface_cloud import SurfaceCloud
+
+BACKGROUND: Final = 0
+_LABELS: Final = 32
+_STEP_M: Final = 0.002
+_EMPTY: Final = 2.0**23
+_NEAREST_M: Final = 0.05
+_FINE_ROWS: Final = 320
+"""Rows that are drawn, about: the body fills most of them, so that a pixel is under a centimetre."""
+_HOLE: Final = 5
+
+
+def visible_labels(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
+    """Which joint's skin is seen in each pixel.
+
+    Args:
+        cloud: of the body that the vertices are of.
+        vertices: `[B,V,3]`, camera frame, metres.
+        K: `[B,3,3]` or `[3,3]`, pixels.
+        box: `[B,3]`, square boxes (`camera`), whose middle columns are drawn.
+        size: height and width of the picture; the height shows the whole side of the box.
+
+    Returns:
+        uint8 `[B,h,w]`: 0 background, else 1 + joint of the 24.
+    """
+    # Pixels are so many times finer while drawing; the middle one of each block is kept.
+    oversampling = 2 * round((_FINE_ROWS / size[0] - 1) / 2) + 1 if size[0] < _FINE_ROWS else 1
+    height, width = size[0] * oversampling, size[1] * oversampling
+    points, facing = cloud(vertices)
+    depth = points[..., 2]
+    pixels = (points[..., :2] / depth.clamp_min(_NEAREST_M)[..., None]) @ K[..., :2, :2].mT + K[..., None, :2, 2]
+    place = (pixels - box[:, None, :2]) / box[:, None, 2:] * height
+    column, row = (place[..., 0] + width / 2).floor(), (place[..., 1] + height / 2).floor()
+    inside = facing & (depth > _NEAREST_M) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    index = (row.clamp(0, height - 1) * width + column.clamp(0, width - 1)).long()
+    # Depth, in whole steps behind the nearest point, and label as one number that a float32 holds exactly.
+    start = depth.amin(1, keepdim=True)
+    steps = ((depth - start) / _STEP_M).clamp(0, _EMPTY / _LABELS - 2).floor()
+    key = torch.where(inside, steps * _LABELS + (cloud.labels + 1), _EMPTY)
+    buffer = key.new_full((len(key), height * width), _EMPTY).scatter_reduce(1, index, key, "amin")
+    closed = _close(buffer.unflatten(1, (height, width)))
+    middle = oversampling // 2
+    kept = closed[:, middle::oversampling, middle::oversampling]
+    return torch.where(kept < _EMPTY, kept % _LABELS, BACKGROUND).to(torch.uint8)
+
+
+def _close(keys: Tensor) -> Tensor:
+    """Fill holes up to four pixels wide with what surrounds them: nearest of 5 x 5, then farthest of 5 x 5 of these."""
+    for sign in (-1, 1):
+        for kernel in ((_HOLE, 1), (1, _HOLE)):
+            keys = sign * functional.max_pool2d(sign * keys, kernel, 1, (kernel[0] // 2, kernel[1] // 2))
+    return keys
+
+
+def part_masks(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
+    """Labels of the finest level as targets of the segmentation loss: int64 `[B,h,w]`, 0 background, 1 + joint.
+
+    They are amodal with respect to anything but the body itself: an occluder that is pasted in later does not change
+    them, so that attention learns where a hidden limb should be. Coarser levels are look-ups (`at_level`).
+    """
+    return visible_labels(cloud, vertices, K, box, size).long()
+
+
+def silhouettes(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
+    """Float `[B,h,w]`, 1 where the body is seen."""
+    return (visible_labels(cloud, vertices, K, box, size) != BACKGROUND).float()
+
+
+def at_level(labels: Tensor, level: PartLevel) -> Tensor:
+    """Labels of the 24 joints `[...]` (0 background) as labels of another level."""
+    table = torch.tensor((BACKGROUND, *(part + 1 for part in level.of_joint)), device=labels.device)
+    return table[labels.long()]
+
+
+def mirrored(labels: Tensor, level: PartLevel) -> Tensor:
+    """A mask `[...,h,w]` of a level, mirrored left to right, its sides swapped."""
+    table = torch.tensor((BACKGROUND, *(part + 1 for part in level.mirror)), device=labels.device)
+    return table[labels.long()].flip(-1)

@@ -1,0 +1,91 @@
+"""The Rope estimator: every frame by itself through the network, then one motion."""
+
+import numpy as np
+import torch
+
+from ....body.body import Body
+from ....geometry.clock import cubic, slerp
+from ....protocol.errors import ErrorCode, RecoverError
+from ....records.camera import Camera
+from ....records.context import StageContext
+from ....records.motion import PoseEvidence
+from ....records.people import PersonTrack
+from ....records.video import Video
+from ..kinematic.observe import Observed, observe
+from ..kinematic.report import near_evidence, reprojection_error
+from ..moro.quality import landmark_places
+from ..moro.refine import refine
+from ..moro.settings import MoroSettings
+from .look import look
+from .settings import RopeSettings
+from .settle import Settled, settle
+from .weights import load_for_body
+
+NAME = "rope"
+
+
+def estimate(
+    video: Video, track: PersonTrack, camera: Camera, body: Body, settings: RopeSettings, ctx: StageContext
+) -> PoseEvidence:
+    """Recover one person's motion in the camera's frame.
+
+    Args:
+        video: its time stamps, and its pictures where the weights look at pictures.
+        track: the person's landmarks, boxes and masks.
+        camera: intrinsics.
+        body: the body that the weights were trained for.
+        settings: see `RopeSettings`.
+        ctx: device, and progress after each batch.
+
+    Returns:
+        The motion of the track's frames; finite whatever the evidence is.
+
+    Raises:
+        RecoverError: weights are missing or damaged, the body is another one, or a setting makes no sense.
+    """
+    observed, settled = settled_motion(video, track, camera, body, settings, ctx)
+    return at_source(video, track, camera, body, observed, settled)
+
+
+def settled_motion(
+    video: Video, track: PersonTrack, camera: Camera, body: Body, settings: RopeSettings, ctx: StageContext
+) -> tuple[Observed, Settled]:
+    """The motion on the 30 fps clock, and the landmarks there; arguments as for `estimate`."""
+    if not 0 <= settings.smoothing_s <= 2:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING, "The setting rope.smoothing_s must be between 0 and 2 seconds.", "Use 0.3 or 0."
+        )
+    model = load_for_body(settings, body, ctx.device)
+    observed = observe(video, track, camera)
+    settled = settle(look(model, video, track, camera, observed, ctx), observed.time_s, body, settings.smoothing_s)
+    if settings.refine:
+        how = MoroSettings(refine_visibility=settings.refine_visibility, refine_iterations=settings.refine_iterations)
+        rotations, pelvis = refine(body, observed, settled.rotations, settled.pelvis, settled.betas, how)
+        settled = Settled(settled.betas, rotations, pelvis, settled.visibility, settled.depth_sigma)
+    return observed, settled
+
+
+def at_source(
+    video: Video, track: PersonTrack, camera: Camera, body: Body, observed: Observed, settled: Settled
+) -> PoseEvidence:
+    """Back to the source's time stamps, with what is known about the quality."""
+    time_s = video.time_s[track.frames]
+    nearest = np.abs(observed.time_s[None] - time_s[:, None]).argmin(axis=1)
+    turned = slerp(observed.time_s, settled.rotations.numpy(), time_s)
+    pelvis = cubic(observed.time_s, settled.pelvis.numpy(), time_s)
+    places = landmark_places(body, settled.betas, torch.from_numpy(turned), torch.from_numpy(pelvis))
+    rest = body.rest_joints(settled.betas.to(body.v_template))[0].double().numpy()
+    return PoseEvidence(
+        person_id=track.person_id,
+        shot=track.shot,
+        frames=track.frames,
+        estimator=NAME,
+        valid=near_evidence(observed.seen)[nearest],
+        betas=settled.betas.numpy(),
+        global_orient=turned[:, 0],
+        body_pose=turned[:, 1:],
+        transl=pelvis - rest,
+        confidence=settled.visibility[nearest].astype(np.float32),
+        depth_sigma=settled.depth_sigma[nearest].astype(np.float32),
+        reproj_err=reprojection_error(places, track, camera),
+    )
