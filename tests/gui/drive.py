@@ -36,7 +36,7 @@ def install():
     locations.preferences().data_folder = str(FOLDER / "data")
 
 
-def set_scene():
+def set_scene(video):
     scene = bpy.context.scene
     for obj in list(scene.objects):
         bpy.data.objects.remove(obj)
@@ -44,7 +44,7 @@ def set_scene():
     scene.render.resolution_x, scene.render.resolution_y = 1280, 720
     editor = scene.sequence_editor_create()
     strips = getattr(editor, "strips", None) or editor.sequences
-    strip = strips.new_movie("walk", ARGUMENTS["video"], 1, 1)
+    strip = strips.new_movie("walk", video, 1, 1)
     scene.frame_end = strip.frame_final_end - 1
     editor.active_strip = strip
     strip.select = True
@@ -82,6 +82,11 @@ def obey(request):
         show(value)
     elif kind == "paint":
         paint_buttons(value)
+    elif kind == "new scene":
+        bpy.context.window.scene = bpy.data.scenes.new("Two")
+        if hasattr(bpy.context.window.workspace, "sequencer_scene"):
+            bpy.context.window.workspace.sequencer_scene = bpy.context.scene
+        set_scene(value)
     elif kind == "frame":
         bpy.context.scene.frame_set(value)
     elif kind == "frame without contact":
@@ -91,9 +96,14 @@ def obey(request):
         while armature["contact_left_heel"] and scene.frame_current < scene.frame_end:
             scene.frame_set(scene.frame_current + 1)
     elif kind == "select":
-        armature = next(o for o in bpy.data.objects if o.type == "ARMATURE")
+        armature = next(o for o in bpy.context.scene.objects if o.type == "ARMATURE")
         bpy.context.view_layer.objects.active = armature
         armature.select_set(True)
+    elif kind == "open panels":
+        account = submodule("addon.cleanup.panel").RECOVERMOTION_PT_account
+        bpy.utils.unregister_class(account)
+        account.bl_options = set()
+        bpy.utils.register_class(account)
     elif kind == "forget the cache":
         shutil.rmtree(FOLDER / "data" / "cache")
         submodule("addon.recover.session").queue.jobs.clear()
@@ -144,7 +154,7 @@ def tick():
 
 def begin():
     install()
-    set_scene()
+    set_scene(ARGUMENTS["video"])
     show("SEQUENCE_EDITOR")
     bpy.app.timers.register(tick, first_interval=0.5, persistent=True)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_strip_click_cancel_run_again_edit_contact_and_clean(screen):
     screen.ask("frame without contact")
     assert screen.state()["contact_left_heel"] == 0
     screen.shot("5 result in the 3D view")
-    _, contacts, clean, _ = screen.buttons()
+    _, contacts, clean, *_ = screen.buttons()
     x, y, width, height = contacts
     left_contact = x, y, width // 2, height
     before = screen.state()["actions"]
@@ -100,6 +101,24 @@ def test_a_killed_backend_is_explained_and_the_next_click_goes_on(screen):
     screen.press(recover)
     wait_for(lambda: job(screen)["state"] == "done", 600)
     assert len(screen.state()["armatures"]) == 2
+
+
+def test_two_people_in_a_scene_of_their_own(screen):
+    from screen import wait_for
+
+    movie = screen.folder / "two.mp4"
+    subprocess.run([sys.executable, ROOT / "tests/addon/recover/write_two_people_movie.py", movie], check=True)
+    screen.ask("show", "SEQUENCE_EDITOR")
+    screen.ask("new scene", str(movie))
+    there = len(screen.state()["armatures"])
+    screen.press(max(screen.buttons(), key=lambda r: r[3]))
+    wait_for(lambda: len(screen.state()["armatures"]) == there + 2 and job(screen)["state"] == "done", 600)
+    for _ in range(2):
+        screen.ask("show", "VIEW_3D")
+    screen.ask("frame", 50)
+    screen.ask("select")
+    screen.ask("open panels")
+    screen.shot("9 two people")
 
 
 def test_the_backend_is_gone_within_five_seconds_of_blender(screen):
