@@ -15,8 +15,6 @@ from .config import TrajectoryConfig
 from .denoiser import TrajDenoiser
 
 FORMAT: Final = "recover-motion-trajectory-1"
-BUNDLED: Final = Path(__file__).parents[2] / "weights" / "trajectory.safetensors"
-"""Where the product's own weights lie, if it has any."""
 
 
 @dataclass(frozen=True)

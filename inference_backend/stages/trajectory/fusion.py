@@ -1,0 +1,129 @@
+"""Ties a regenerated path to what the camera saw: turn, shift and scale, then one banded solve (section 5.6)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...geometry.banded import BandedLeastSquares
+
+Array = NDArray[np.float64]
+
+SCALE: Final = (0.8, 1.25)
+EXTENT_M: Final = 1.0
+"""Believable factors on horizontal motion; found only where the person is seen to cover this much ground."""
+_FLOOR_SIGMA_M: Final = 0.03
+_HEIGHT_SIGMA_M: Final = 0.10
+_UNSEEN: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A prior's path `[N,3]` on the observed one; the turn about y (radians) and the scale that brought it there."""
+
+    path: Array
+    yaw: float
+    scale: float
+
+
+def align(prior: Array, observed: Array, confidence: Array) -> Aligned:
+    """Fit turn about y, shift and, where enough ground is covered, scale of horizontal motion.
+
+    Args:
+        prior, observed: `[N,3]`, metres, y up.
+        confidence: `[N]`, weight of each frame, 0 and above.
+
+    Returns:
+        The moved prior; heights are as they were. Where nothing was seen, or nobody went anywhere, the turn is 0.
+    """
+    weight = np.maximum(confidence, 0.0)
+    if weight.sum() <= 0:
+        return Aligned(prior.copy(), 0.0, 1.0)
+    share = weight / weight.sum()
+    flat = [0, 2]
+    a_mean, b_mean = share @ prior[:, flat], share @ observed[:, flat]
+    a, b = prior[:, flat] - a_mean, observed[:, flat] - b_mean
+    seen = weight > 0.1 * weight.max()
+    extent = np.linalg.norm(np.ptp(observed[seen][:, flat], axis=0))
+    # Turning about y by t sends (x, z) to (x cos t + z sin t, z cos t - x sin t).
+    along = (share[:, None] * a * b).sum()
+    across = (share * (a[:, 1] * b[:, 0] - a[:, 0] * b[:, 1])).sum()
+    # On the spot there is no direction to go by: the turn fades with the ground covered.
+    steady = share @ (a**2).sum(1) * share @ (b**2).sum(1)
+    yaw = float(np.arctan2(across, along)) if steady > 1e-12 and extent > 0.3 else 0.0
+    c, s = np.cos(yaw), np.sin(yaw)
+    turned = np.stack([c * a[:, 0] + s * a[:, 1], c * a[:, 1] - s * a[:, 0]], axis=1)
+    scale = 1.0
+    if extent > EXTENT_M and (own := share @ (turned**2).sum(1)) > 1e-9:
+        scale = float(np.clip((share[:, None] * turned * b).sum() / own, *SCALE))
+    path = prior.copy()
+    path[:, flat] = b_mean + scale * turned
+    return Aligned(path, yaw, scale)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What standing feet say of the pelvis' height.
+
+    Attributes:
+        height: `[N]`, metres, of the pelvis with the foot on the floor; anything where none stands.
+        stands: bool `[N]`.
+    """
+
+    height: Array
+    stands: NDArray[np.bool_]
+
+
+def fuse(
+    observed: Array,
+    prior: Array,
+    confidence: Array,
+    sigma_v: Array,
+    ray: Array,
+    time_s: Array,
+    lateral_s: float,
+    depth_s: float,
+    floor: Floor | None = None,
+    keep: NDArray[np.bool_] | None = None,
+) -> Array:
+    """One banded solve for the path (section 5.6, step 2).
+
+    `min_x sum_t c_t (x_t-o_t)^T W_t (x_t-o_t) + sum_t |(x_{t+1}-x_t) - (r_{t+1}-r_t)|^2 / (sigma_v dt)^2` with
+    `W_t = (I - d d^T) / (lateral sigma)^2 + d d^T / (depth sigma)^2`; the sigmas are the seconds times sigma_v, so that
+    the video wins after these seconds. The floor under standing feet, and weakly the prior's own height, decide y.
+
+    Args:
+        observed: o, `[N,3]`, metres, world.
+        prior: r, `[N,3]`, aligned.
+        confidence: c, `[N]`, 0..1.
+        sigma_v: `[N]`, m/s.
+        ray: d, `[N,3]`, unit, from the camera to the person.
+        time_s: `[N]`.
+        lateral_s, depth_s: seconds.
+        floor: of the feet; None keeps it out.
+        keep: bool `[N]`, frames that stay where they were observed, None for none.
+    """
+    count = len(observed)
+    if count < 2:
+        return observed.copy()
+    solver = BandedLeastSquares(count, 3, reach=1)
+    along = ray[:, :, None] * ray[:, None]
+    sigma = sigma_v[:, None, None]
+    precision = (np.eye(3) - along) / (lateral_s * sigma) ** 2 + along / (depth_s * sigma) ** 2
+    weight = np.maximum(confidence, _UNSEEN)
+    solver.add(np.ones((count, 1)), precision * weight[:, None, None], observed)
+    step = np.maximum(np.diff(time_s), 1e-4)
+    between = 0.5 * (sigma_v[1:] + sigma_v[:-1])
+    stiff = np.eye(3) / ((between * step) ** 2)[:, None, None]
+    solver.add(np.tile([-1.0, 1.0], (count - 1, 1)), stiff, np.diff(prior, axis=0))
+    up = np.diag([0.0, 1.0, 0.0])
+    # A frame's say grows with its span, as the sum over frames above is a mean rate of 30 a second.
+    if floor is not None:
+        target = np.zeros((count, 3))
+        target[:, 1] = np.where(floor.stands, floor.height, prior[:, 1])
+        spread = np.where(floor.stands, _FLOOR_SIGMA_M, _HEIGHT_SIGMA_M)
+        solver.add(np.ones((count, 1)), up / (spread**2)[:, None, None], target)
+    if keep is not None and keep.any():
+        solver.add(np.ones((count, 1)), np.eye(3) * (keep * 1e8)[:, None, None], observed)
+    return solver.solve()

@@ -1,0 +1,206 @@
+"""The trajectory stage: paths regenerated from what bodies do, fused with what the camera saw (section 5)."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...body.body import Body
+from ...geometry.clock import clock_times, cubic
+from ...geometry.feet import Soles, find_soles
+from ...geometry.forward_kinematics import pose_joints
+from ...models.trajectory.canonical import with_hands
+from ...records.camera import WorldFrame
+from ...records.context import StageContext
+from ...records.motion import PoseEvidence, TrajectoryReport, WorldMotion
+from ...records.video import Video
+from ..contacts.detect import detect
+from ..contacts.settings import ContactSettings
+from .fusion import Floor, align, fuse
+from .odometry import odometry
+from .settings import TrajectorySettings
+from .trigger import confidence_of, triggered
+from .weights import find_weights
+
+Array = NDArray[np.float64]
+_MAX_SPEED_SPREAD = (0.03, 0.5)
+"""Metres per second: the seeds' spread is believed within these."""
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class _Person:
+    """What a path is made from; N source frames."""
+
+    motion: WorldMotion
+    time_s: Array
+    soles: Soles
+    joints: Array
+    feet: Array
+    contact: NDArray[np.bool_]
+    confidence: Array
+    regenerate: NDArray[np.bool_]
+
+
+def regenerate_paths(
+    video: Video,
+    world: WorldFrame,
+    evidence: list[PoseEvidence],
+    motions: list[WorldMotion],
+    body: Body,
+    settings: TrajectorySettings,
+    ctx: StageContext,
+) -> tuple[list[WorldMotion], list[TrajectoryReport]]:
+    """Regenerate paths where that is wanted, and tie them to the observed ones.
+
+    Args:
+        video: gives the time stamp of each frame.
+        world: where the camera stands.
+        evidence: of each person, for the certainty of its distance.
+        motions: the same people in the world, in the same order; poses and shapes are kept.
+        body: `body.Body`.
+        settings: trigger, weights, crossover times.
+        ctx: device, progress; a note when weights are missing but asked for.
+
+    Returns:
+        The motions with new `transl`, and what was done to each. A person whose path is not regenerated comes back as
+        they were.
+
+    Raises:
+        RecoverError: the weights file that the settings name cannot be used.
+    """
+    file = find_weights(settings)
+    if settings.trigger == "never" or not motions or (file is None and not settings.without_weights):
+        if file is None and settings.trigger == "always":
+            ctx.note(
+                "There are no weights for the trajectory network, so people's paths were not regenerated; they are as "
+                "the video and the standing feet say."
+            )
+        return motions, [_untouched(motion) for motion in motions]
+    people = [_person(video, own, motion, body, settings) for own, motion in zip(evidence, motions, strict=True)]
+    chosen = [i for i, person in enumerate(people) if person.regenerate.any() and len(person.time_s) > 1]
+    if file is not None:
+        priors = _from_network(file, [people[i] for i in chosen], settings, ctx)
+    else:
+        priors = [_from_feet(people[i], settings) for i in chosen]
+    out, reports = list(motions), [_untouched(motion) for motion in motions]
+    for i, prior in zip(chosen, priors, strict=True):
+        out[i], reports[i] = _fused(people[i], prior, world, settings)
+    ctx.progress(1.0, sum(len(person.time_s) for person in people))
+    return out, reports
+
+
+@dataclass(frozen=True)
+class _Prior:
+    path: Array
+    sigma_v: Array
+    name: str
+    windows: int
+    seeds: int
+
+
+def _person(
+    video: Video, evidence: PoseEvidence, motion: WorldMotion, body: Body, settings: TrajectorySettings
+) -> _Person:
+    time_s = video.time_s[motion.frames]
+    soles = find_soles(body, motion.betas)
+    joints, rotations = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
+    usable = motion.valid & np.isfinite(joints).all((1, 2))
+    feet = soles.of(joints, rotations)[:, :, :2].reshape(-1, 4, 3)
+    contact = detect(feet, soles.clearance[:, :2].ravel(), time_s, usable, ContactSettings())
+    confidence = confidence_of(usable, motion.confidence)
+    wanted = triggered(confidence, evidence.depth_sigma, _slip(feet, contact, time_s), time_s, settings)
+    # Nothing to go by: nobody seen at all, or numbers that are none.
+    wanted &= bool(usable.any() and np.isfinite(joints).all())
+    return _Person(motion, time_s, soles, joints, feet, contact, confidence, wanted)
+
+
+def _slip(feet: Array, contact: NDArray[np.bool_], time_s: Array) -> Array:
+    if len(feet) < 2:
+        return np.zeros(len(feet))
+    speed = np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=-1) / np.maximum(np.diff(time_s), 1e-4)[:, None]
+    both = contact[1:] & contact[:-1]
+    mean = (speed * both).sum(1) / np.maximum(both.sum(1), 1)
+    return np.concatenate([mean[:1], mean])
+
+
+def _from_network(file: Path, people: list[_Person], settings: TrajectorySettings, ctx: StageContext) -> list[_Prior]:
+    from ...models.trajectory.regenerate import FPS, regenerate
+    from ...models.trajectory.weights_file import load_weights
+
+    loaded = load_weights(file, ctx.device)
+    gpu = ctx.device != "cpu"
+    clocks = [clock_times(person.time_s, FPS) for person in people]
+    joints = [
+        with_hands(torch.from_numpy(cubic(person.time_s, person.joints, clock)))
+        for person, clock in zip(people, clocks, strict=True)
+    ]
+    drawn = regenerate(
+        loaded.network,
+        loaded.scale,
+        joints,
+        steps=settings.steps or (100 if gpu else 20),
+        seeds=settings.seeds or (4 if gpu else 1),
+        batch=max(1, round(_BATCH * (8 if gpu else 1) * ctx.batch_scale)),
+        tick=lambda fraction: ctx.progress(0.9 * fraction, 0),
+    )
+    priors = []
+    for person, clock, prior in zip(people, clocks, drawn, strict=True):
+        path = cubic(clock, prior.path.double().numpy(), person.time_s)
+        spread = np.nan_to_num(prior.sigma_v.double().numpy(), nan=settings.speed_sigma_mps)
+        sigma = np.interp(person.time_s, clock, np.clip(spread, *_MAX_SPEED_SPREAD))
+        priors.append(_Prior(path, sigma, "network", prior.windows, prior.seeds))
+    return priors
+
+
+def _from_feet(person: _Person, settings: TrajectorySettings) -> _Prior:
+    pelvis = person.joints[:, 0]
+    path = odometry(pelvis, person.feet - pelvis[:, None], person.contact, person.confidence, person.time_s)
+    return _Prior(path, np.full(len(path), settings.speed_sigma_mps), "contacts", 0, 0)
+
+
+def _fused(
+    person: _Person, prior: _Prior, world: WorldFrame, settings: TrajectorySettings
+) -> tuple[WorldMotion, TrajectoryReport]:
+    observed = person.joints[:, 0]
+    aligned = align(prior.path, observed, person.confidence)
+    ray = observed - world.cam_pos_world[person.motion.frames]
+    ray /= np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
+    clearance = person.soles.clearance[:, :2].ravel()
+    count = person.contact.sum(1)
+    rise = ((clearance - person.feet[..., 1]) * person.contact).sum(1) / np.maximum(count, 1)
+    floor = Floor(observed[:, 1] + rise, count > 0)
+    path = fuse(
+        observed,
+        aligned.path,
+        person.confidence,
+        prior.sigma_v,
+        ray,
+        person.time_s,
+        settings.lateral_s,
+        settings.depth_s,
+        floor,
+        ~person.regenerate,
+    )
+    path = np.where(person.regenerate[:, None], path, observed)
+    motion = replace(person.motion, transl=path - person.soles.joints[0])
+    sigma = np.where(person.regenerate, prior.sigma_v, 0).astype(np.float32)
+    return motion, TrajectoryReport(
+        motion.person_id,
+        prior.name,
+        person.regenerate,
+        sigma,
+        prior.windows,
+        prior.seeds,
+        float(np.rad2deg(aligned.yaw)),
+        aligned.scale,
+    )
+
+
+def _untouched(motion: WorldMotion) -> TrajectoryReport:
+    count = len(motion.frames)
+    return TrajectoryReport(
+        motion.person_id, "none", np.zeros(count, bool), np.zeros(count, np.float32), 0, 0, 0.0, 1.0
+    )
