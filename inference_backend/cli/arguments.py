@@ -7,6 +7,8 @@ from ..pipeline.device import DEVICES
 from ..stages.contacts.settings import ContactSettings
 from ..stages.estimate.registry import DEFAULT_ESTIMATOR, ESTIMATORS
 from ..stages.foot_lock.settings import FootLockSettings
+from ..stages.physics.settings import MODES, POSES, PhysicsSettings
+from ..stages.trajectory.settings import TRIGGERS, TrajectorySettings
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +41,12 @@ def _recover(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the messages of docs/protocol.md to stdout")
     _cache(parser)
+    parser.add_argument(
+        "--trajectory",
+        choices=TRIGGERS,
+        help="where paths are regenerated from what bodies do "
+        f"(default: {TrajectorySettings().trigger}; needs weights)",
+    )
     parser.add_argument("--settings", metavar="FILE", help="JSON file with settings of any stage")
 
     lock, contact = FootLockSettings(), ContactSettings()
@@ -53,6 +61,12 @@ def _recover(parser: argparse.ArgumentParser) -> None:
         "--contact-speed", type=float, metavar="MPS", help=f"speed below which it may ({contact.speed_mps} m/s)"
     )
     clean.add_argument("--lock-strength", type=float, metavar="X", help=f"0 to 1: foot lock ({lock.strength:g})")
+    clean.add_argument(
+        "--physics", choices=MODES, help=f"let a simulated body follow the motion (default: {PhysicsSettings().mode})"
+    )
+    clean.add_argument(
+        "--physics-pose", choices=POSES, help=f"whose pose to keep then (default: {PhysicsSettings().pose_from})"
+    )
     clean.add_argument("--lock-blend", type=float, metavar="S", help=f"seconds of its blends ({lock.blend_s})")
     clean.add_argument(
         "--smoothing", type=float, metavar="S", help=f"smoothing period, 0 = none ({lock.smoothing_s:g})"

@@ -13,8 +13,10 @@ STAGE_SHARES: Final[dict[str, float]] = {
     "camera": 0.5,
     "estimate": 21,
     "world": 1,
+    "trajectory": 1,
     "contacts": 0.5,
     "foot_lock": 2,
+    "physics": 3,
     "result": 2,
 }
 """The stages in their order, and about how much of a job's time each takes (percent, measured on a CPU)."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..protocol.errors import ErrorCode, RecoverError
 from ..protocol.result_format import load_contacts
-from ..records.motion import Contacts, PoseEvidence, WorldMotion
+from ..records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
 from ..records.people import PersonTrack
 from ..records.video import Shots, Video
 from ..stages.camera import settings as camera_stage
@@ -20,8 +20,10 @@ from ..stages.estimate.registry import find_estimator
 from ..stages.foot_lock import settings as foot_lock_stage
 from ..stages.frames import settings as frames_stage
 from ..stages.people import settings as people_stage
+from ..stages.physics import settings as physics_stage
 from ..stages.result.folder import prepare_folder
 from ..stages.shots import settings as shots_stage
+from ..stages.trajectory import settings as trajectory_stage
 from ..stages.world import settings as world_stage
 from .cache import StageCache
 from .device import choose_device
@@ -112,6 +114,7 @@ def recover(
     body = _load_body(settings.body)
     own_settings = getattr(settings, estimator.settings)
     weights = estimator.weights(own_settings)
+    path_weights = stages.trajectory_weights(settings.trajectory)
 
     shots_out = runner.run(
         "shots",
@@ -163,6 +166,18 @@ def recover(
         settings=settings.world,
     )
     world, placed = world_out.value
+    placed_key = world_out.key
+    paths: list[TrajectoryReport] = []
+    if settings.trajectory.trigger != "never":
+        path_out = runner.run(
+            "trajectory",
+            trajectory_stage.VERSION,
+            lambda ctx: stages.regenerate_paths(video, world, motions, placed, body, settings.trajectory, ctx),
+            inputs=[world_out.key],
+            settings=settings.trajectory,
+            weights=path_weights,
+        )
+        (placed, paths), placed_key = path_out.value, path_out.key
 
     # Clean-up: nothing before this point depends on its settings, and nothing after it looks at the video.
     edited = _edited_contacts(job.contacts, video, placed)
@@ -178,12 +193,13 @@ def recover(
                 "contacts",
                 contacts_stage.VERSION,
                 lambda ctx, motion=motion: stages.find_contacts(video, motion, body, settings.contacts, ctx),
-                inputs=[world_out.key, str(motion.person_id)],
+                inputs=[placed_key, str(motion.person_id)],
                 settings=settings.contacts,
                 part=part,
             )
         )
     cleaned: list[WorldMotion] = []
+    physics: list[PhysicsReport] = []
     for motion, contact, part in zip(placed, contact_outs, parts, strict=True):
         locked = runner.run(
             "foot_lock",
@@ -191,20 +207,37 @@ def recover(
             lambda ctx, motion=motion, contact=contact: stages.lock_feet(
                 video, motion, contact.value, body, settings.foot_lock, ctx
             ),
-            inputs=[world_out.key, contact.key, str(motion.person_id)],
+            inputs=[placed_key, contact.key, str(motion.person_id)],
             settings=settings.foot_lock,
             part=part,
         )
-        cleaned.append(locked.value)
+        if settings.physics.mode == "never":
+            cleaned.append(locked.value)
+            continue
+        moved = runner.run(
+            "physics",
+            physics_stage.VERSION,
+            lambda ctx, locked=locked, contact=contact: stages.apply_physics(
+                video, locked.value, contact.value, body, settings.physics, settings.foot_lock, ctx
+            ),
+            inputs=[locked.key, contact.key],
+            settings=settings.physics,
+            weights=stages.simulator(),
+            part=part,
+        )
+        cleaned.append(moved.value[0])
+        physics.append(moved.value[1])
     runner.check_cancelled()
 
     from ..stages.result.assemble import RecoveredPerson, assemble
+    from ..stages.result.reports import report_arrays
     from ..stages.result.write import write_result
 
     report = progress.stage("result")
     contacts = [out.value for out in contact_outs]
     people = [RecoveredPerson(*its) for its in zip(tracks, placed, cleaned, contacts, strict=True)]
     arrays = assemble(video, shots, camera_out.value, world, people, body, estimator.name, runner.notes)
+    arrays |= report_arrays(len(video), cleaned, paths, physics)
     result, body_file = write_result(job.out, arrays, body)
     report(1.0, len(video))
     return Recovered(result, body_file, tuple(arrays["person_ids"].tolist()), tuple(runner.notes))

@@ -13,7 +13,9 @@ from ..stages.estimate.moro.settings import MoroSettings
 from ..stages.foot_lock.settings import FootLockSettings
 from ..stages.frames.settings import FrameSettings
 from ..stages.people.settings import PeopleSettings
+from ..stages.physics.settings import PhysicsSettings
 from ..stages.shots.settings import ShotSettings
+from ..stages.trajectory.settings import TrajectorySettings
 from ..stages.world.settings import WorldSettings
 
 
@@ -25,7 +27,8 @@ class RecoverSettings:
         estimator: name of the estimator (`stages.estimate.registry`).
         body: path of the body file; None for the open body.
         frames, shots, people, camera, kinematic, moro, world: the stages up to the motion.
-        contacts, foot_lock: clean-up; changing these leaves all earlier stages as they are.
+        trajectory: where paths are regenerated from what bodies do.
+        contacts, foot_lock, physics: clean-up; changing these leaves all earlier stages as they are.
     """
 
     estimator: str = "kinematic"
@@ -37,8 +40,10 @@ class RecoverSettings:
     kinematic: KinematicSettings = field(default_factory=KinematicSettings)
     moro: MoroSettings = field(default_factory=MoroSettings)
     world: WorldSettings = field(default_factory=WorldSettings)
+    trajectory: TrajectorySettings = field(default_factory=TrajectorySettings)
     contacts: ContactSettings = field(default_factory=ContactSettings)
     foot_lock: FootLockSettings = field(default_factory=FootLockSettings)
+    physics: PhysicsSettings = field(default_factory=PhysicsSettings)
 
     def to_json(self) -> dict[str, Any]:
         """All values, defaults included, as JSON-able data."""

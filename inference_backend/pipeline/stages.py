@@ -9,7 +9,7 @@ from typing import Any
 
 from ..records.camera import Camera, WorldFrame
 from ..records.context import StageContext
-from ..records.motion import Contacts, PoseEvidence, WorldMotion
+from ..records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
 from ..records.people import PersonTrack
 from ..records.video import Shots, Video
 from ..stages.estimate.registry import Estimator
@@ -19,7 +19,9 @@ from .settings import (
     FootLockSettings,
     FrameSettings,
     PeopleSettings,
+    PhysicsSettings,
     ShotSettings,
+    TrajectorySettings,
     WorldSettings,
 )
 
@@ -95,6 +97,31 @@ class Stages:
 
         return place_in_world(video, shots, camera, motions, body, settings, ctx)
 
+    def trajectory_weights(self, settings: TrajectorySettings) -> str:
+        """Checksum of the trajectory network's weights, "" when there are none.
+
+        Raises:
+            RecoverError: `MISSING_PART` when the settings name a file that is not there.
+        """
+        from ..stages.trajectory.weights import weights_checksum
+
+        return weights_checksum(settings)
+
+    def regenerate_paths(
+        self,
+        video: Video,
+        world: WorldFrame,
+        evidence: list[PoseEvidence],
+        motions: list[WorldMotion],
+        body: Any,
+        settings: TrajectorySettings,
+        ctx: StageContext,
+    ) -> tuple[list[WorldMotion], list[TrajectoryReport]]:
+        """See `stages.trajectory.stage.regenerate_paths`."""
+        from ..stages.trajectory.stage import regenerate_paths
+
+        return regenerate_paths(video, world, evidence, motions, body, settings, ctx)
+
     def find_contacts(
         self, video: Video, motion: WorldMotion, body: Any, settings: ContactSettings, ctx: StageContext
     ) -> Contacts:
@@ -116,3 +143,24 @@ class Stages:
         from ..stages.foot_lock.stage import lock_feet
 
         return lock_feet(video, motion, contacts, body, settings, ctx)
+
+    def simulator(self) -> str:
+        """Version of the physics simulator, "" when it is not installed."""
+        from ..stages.physics.simulator import simulator_version
+
+        return simulator_version()
+
+    def apply_physics(
+        self,
+        video: Video,
+        motion: WorldMotion,
+        contacts: Contacts,
+        body: Any,
+        settings: PhysicsSettings,
+        lock: FootLockSettings,
+        ctx: StageContext,
+    ) -> tuple[WorldMotion, PhysicsReport]:
+        """See `stages.physics.stage.apply_physics`."""
+        from ..stages.physics.stage import apply_physics
+
+        return apply_physics(video, motion, contacts, body, settings, lock, ctx)

@@ -39,7 +39,10 @@ CLIP_KEYS: Final[dict[str, tuple]] = {
 }
 """Keys of the clip, with shapes."""
 
-_TEXTS: Final = frozenset({"body_name", "body_sha256", "estimator", "warnings"})
+OPTIONAL_CLIP_KEYS: Final[dict[str, tuple]] = {"stages_ran": ("S",)}
+"""Keys of the clip that older files lack."""
+
+_TEXTS: Final = frozenset({"body_name", "body_sha256", "estimator", "warnings", "stages_ran"})
 
 MOTION_KEYS: Final[dict[str, tuple]] = {
     "global_orient": ("T", 3),
