@@ -2,11 +2,13 @@
 docs/result-format.md.
 """
 
+import json
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +44,7 @@ CLIP_KEYS: Final[dict[str, tuple]] = {
 OPTIONAL_CLIP_KEYS: Final[dict[str, tuple]] = {"stages_ran": ("S",)}
 """Keys of the clip that older files lack."""
 
-_TEXTS: Final = frozenset({"body_name", "body_sha256", "estimator", "warnings", "stages_ran"})
+_TEXTS: Final = frozenset({"body_name", "body_sha256", "estimator", "warnings"})
 
 MOTION_KEYS: Final[dict[str, tuple]] = {
     "global_orient": ("T", 3),
@@ -102,6 +104,8 @@ class PersonResult:
         contact: bool `[T,4]`, left heel, left toe, right heel, right toe.
         confidence: `[T,22]`, 0..1.
         box: `[T,4]`, x0 y0 x1 y1, pixels of the upright frame.
+        trajectory_report, physics_report: what these stages did, as docs/result-format.md says; empty where they did
+            not run.
     """
 
     person_id: int
@@ -115,6 +119,8 @@ class PersonResult:
     contact: NDArray[np.bool_]
     confidence: NDArray[np.float32]
     box: NDArray[np.float32]
+    trajectory_report: Mapping[str, Any] = field(default_factory=dict)
+    physics_report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ class Result:
         body_name, body_sha256: the body that the motion belongs to; estimator: the name of the one that ran.
         warnings: sentences for the person.
         people: in order of their ids.
+        stages_ran: names of the stages that took part, in order; empty where the file does not say.
     """
 
     time_s: NDArray[np.float64]
@@ -148,6 +155,7 @@ class Result:
     estimator: str
     warnings: tuple[str, ...]
     people: tuple[PersonResult, ...]
+    stages_ran: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -181,12 +189,27 @@ def load_result(path: Path) -> Result:
         own = {key: _checked(path, arrays, f"p{person}_{key}", shape, sizes) for key, shape in PERSON_KEYS.items()}
         motion = Motion(**{key: own.pop(key) for key in MOTION_KEYS})
         raw = Motion(**{key: own.pop(f"raw_{key}") for key in MOTION_KEYS})
-        people.append(PersonResult(person_id=person, motion=motion, raw=raw, **own))
+        reports = {key: _report(arrays, f"p{person}_{key}") for key in ("trajectory_report", "physics_report")}
+        people.append(PersonResult(person_id=person, motion=motion, raw=raw, **own, **reports))
     del clip["person_ids"]
     clip |= {key: clip[key].item() for key in ("fps", "floor_y")}
     clip |= {key: str(clip[key]) for key in ("body_name", "body_sha256", "estimator")}
     clip |= {"size_wh": tuple(clip["size_wh"].tolist()), "warnings": tuple(clip["warnings"].tolist())}
-    return Result(**clip, people=tuple(people))
+    stages = arrays.get("stages_ran")
+    ran = tuple(stages.tolist()) if stages is not None and stages.dtype.kind == "U" and stages.ndim == 1 else ()
+    return Result(**clip, people=tuple(people), stages_ran=ran)
+
+
+def _report(arrays: dict[str, np.ndarray], key: str) -> dict[str, Any]:
+    """A report's JSON object; empty when there is none that can be read, as nothing depends on it."""
+    text = arrays.get(key)
+    if text is None or text.dtype.kind != "U" or text.ndim:
+        return {}
+    try:
+        report = json.loads(str(text))
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
 
 
 def load_contacts(path: Path, frame_index: NDArray[np.int64]) -> dict[int, NDArray[np.bool_]]:
