@@ -25,9 +25,9 @@ class Variant:
     disk_mb: int
 
 
-_CPU = Variant("cpu", "CPU", "Works on every machine, slower", f"{_PYTORCH_INDEX}/cpu", 420, 1500)
-_CUDA = Variant("cuda", "NVIDIA GPU", "For NVIDIA graphics cards (CUDA 13)", f"{_PYTORCH_INDEX}/cu130", 2900, 7200)
-_MACOS = Variant("macos", "Mac", "CPU and Apple graphics (MPS)", "", 330, 1200)
+_CPU = Variant("cpu", "CPU", "Works on every machine, slower", f"{_PYTORCH_INDEX}/cpu", 450, 1700)
+_CUDA = Variant("cuda", "NVIDIA GPU", "For NVIDIA graphics cards (CUDA 13)", f"{_PYTORCH_INDEX}/cu130", 2950, 7400)
+_MACOS = Variant("macos", "Mac", "CPU and Apple graphics (MPS)", "", 360, 1400)
 
 
 def variants(platform: str) -> tuple[Variant, ...]:

@@ -1,5 +1,6 @@
 """The zip that an animator installs: what is in it, and a recovery from it in a fresh Blender."""
 
+import ast
 import json
 import os
 import subprocess
@@ -45,6 +46,28 @@ def test_the_zip_holds_the_product_and_nothing_else(archive):
     }
     unwanted = ("training/", "evaluation/", "build_open_body/", "__pycache__", ".pyc", "tests/", "sample.mp4")
     assert [name for name in names if any(part in name for part in unwanted)] == []
+
+
+def imported(source, module):
+    """Dotted names that a module of ours imports from our packages; names from inside modules included."""
+    parents = module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*parents[: len(parents) - node.level + 1], *(node.module or "").split(".")]
+            yield from (".".join(part for part in [*base, alias.name] if part) for alias in node.names)
+
+
+def test_nothing_in_the_zip_needs_what_was_left_out(archive):
+    with zipfile.ZipFile(archive) as zipped:
+        names = {name for name in zipped.namelist() if name.endswith(".py")}
+        there = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in names}
+        missing = [
+            f"{name} imports {target}"
+            for name in names
+            for target in imported(zipped.read(name), name.removesuffix(".py").replace("/", "."))
+            if target not in there and target.rpartition(".")[0] not in there
+        ]
+    assert missing == []
 
 
 def test_blender_s_own_check_passes(archive):

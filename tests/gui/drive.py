@@ -8,6 +8,7 @@ import contextlib
 import json
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import bpy
 
 ARGUMENTS = json.loads(sys.argv[sys.argv.index("--") + 1])
 FOLDER = Path(ARGUMENTS["folder"])
+DATA = Path(tempfile.gettempdir()) / "motion"
+"""A short path, since the panel names it in sentences that are photographed."""
 MAGENTA = (1.0, 0.0, 1.0, 1.0)
 
 
@@ -33,7 +36,8 @@ def install():
     )
     locations = submodule("addon.setup.locations")
     locations.preferences().python = ARGUMENTS["python"]
-    locations.preferences().data_folder = str(FOLDER / "data")
+    shutil.rmtree(DATA, ignore_errors=True)
+    locations.preferences().data_folder = str(DATA)
 
 
 def set_scene(video):
@@ -56,6 +60,7 @@ def show(kind):
     area.type = kind
     if kind == "SEQUENCE_EDITOR":
         area.spaces[0].view_type = "SEQUENCER_PREVIEW"
+        area.spaces[0].timeline_overlay.show_strip_source = False
     else:
         area.spaces[0].shading.type = "SOLID"
         area.spaces[0].region_3d.view_perspective = "CAMERA"
@@ -105,7 +110,7 @@ def obey(request):
         account.bl_options = set()
         bpy.utils.register_class(account)
     elif kind == "forget the cache":
-        shutil.rmtree(FOLDER / "data" / "cache")
+        shutil.rmtree(DATA / "cache")
         submodule("addon.recover.session").queue.jobs.clear()
     elif kind == "quit":
         bpy.ops.wm.quit_blender()
