@@ -1,4 +1,4 @@
-"""Adaptive Contextual Part Regressor: attention among the parts of a level, then between levels (RopeTP, equation 2)."""
+"""Adaptive Contextual Part Regressor: attention among a level's parts, then between levels (RopeTP, equation 2)."""
 
 from typing import Final
 

@@ -124,7 +124,7 @@ def _beyond(size: tuple[int, int], joints: Tensor, generator: torch.Generator | 
 
 
 def covered_at(covers: Tensor, places: Tensor) -> Tensor:
-    """Whether points `[B,P,2]` (as in `draw_covers`) lie under covers `[B,h,w]` or outside the picture: bool `[B,P]`."""
+    """Whether points `[B,P,2]` (as in `draw_covers`) lie under covers `[B,h,w]` or outside of them: bool `[B,P]`."""
     height, width = covers.shape[1:]
     column, row = (places * places.new_tensor((width, height))).floor().long().unbind(-1)
     outside = (column < 0) | (column >= width) | (row < 0) | (row >= height)

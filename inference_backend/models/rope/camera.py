@@ -69,8 +69,8 @@ def weak_projection(points: Tensor, camera: Tensor, box: Tensor) -> Tensor:
 def depth_sigma(depth: Tensor, reach: int = 15) -> Tensor:
     """Standard deviation `[T]`, metres, of distances `[T]` (metres, 30 frames a second) from how they jump.
 
-    `depth * spread of log scale over a second + 2 %` (the weak camera's log scale is minus the log of the distance), the
-    spread by the median absolute deviation, which outliers do not move.
+    `depth * (spread of log scale over a second + 2 %)`: the weak camera's log scale is minus the log of the distance,
+    and its spread is taken by the median absolute deviation, which outliers do not move.
     """
     log = depth.log()
     padded = functional.pad(log[None, None], (reach, reach), mode="replicate")[0, 0]

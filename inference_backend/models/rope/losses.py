@@ -19,7 +19,7 @@ from .splat import at_level
 _LEVEL_WEIGHTS: Final = {"indep": 1.0, "inter": 0.5, "fulco": 0.5, "whobo": 0.25}
 _FIRST_PHASE: Final = 0.6
 _FAR: Final = 1.0
-"""Half box sides from which on the image's error counts linearly: a camera that starts badly must not drown the rest."""
+"""Half box sides from which on the image's error counts linearly: a bad camera must not drown the rest."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def rope_losses(
     """All terms of the loss, unweighted, and their weighted sum as `total`.
 
     joints: squared error of joints about the pelvis, m^2, summed over axes. image: squared error of projected joints in
-    half box sides, linear beyond one. rotations: squared error of matrices, not of their 6-D form. betas: squared error.
+    half box sides, linear beyond one. rotations: squared error of matrices, not of their 6-D form. betas: squared.
     attention: cross-entropy of each pixel's part, over channels. scale: `exp(-10 s)^2`, keeps the camera's scale
     positive. visibility: binary cross-entropy. vertices: L1, metres, about the pelvis.
 

@@ -7,6 +7,7 @@ The 24 are SMPL's joints: the 22 body joints, then the left and the right hand's
 import json
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +55,7 @@ def part_levels(tables: Path = TABLES_FILE) -> dict[str, PartLevel]:
     data = json.loads(tables.read_text(encoding="utf-8"))
     members = {"indep": {joint: [joint] for joint in PART_JOINTS}, **data, "whobo": {"body": list(PART_JOINTS)}}
     levels = {name: _level(name, members[name]) for name in LEVELS}
-    for fine, coarse in zip(LEVELS, LEVELS[1:], strict=False):
+    for fine, coarse in pairwise(LEVELS):
         within: dict[int, int] = {}
         for part, parent in zip(levels[fine].of_joint, levels[coarse].of_joint, strict=True):
             if within.setdefault(part, parent) != parent:

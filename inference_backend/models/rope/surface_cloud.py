@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...body.body import Body
 from .parts import face_labels, vertex_labels
 
-SPACING: Final = 0.009
+SPACING: Final = 0.007
 """Metres between neighbouring points."""
 
 

@@ -29,8 +29,8 @@ def weights_path(settings: RopeSettings) -> Path:
     raise RecoverError(
         ErrorCode.MISSING_PART,
         f"The estimator rope has no weights. {where}.",
-        f"Put trained weights there as {BUNDLED.name} into the folder {BUNDLED.parent.name} of the backend, name a file "
-        'in the setting rope.weights, or use the estimator "kinematic".',
+        f"Put trained weights into the backend's folder {BUNDLED.parent.name} as {BUNDLED.name}, name a file in the "
+        'setting rope.weights, or use the estimator "kinematic".',
     )
 
 

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def test_counts_and_tables_of_the_specification():
 
 def test_every_part_lies_inside_one_part_of_the_next_level():
     levels = part_levels()
-    for fine, coarse in zip(LEVELS, LEVELS[1:], strict=False):
+    for fine, coarse in pairwise(LEVELS):
         pairs = set(zip(levels[fine].of_joint, levels[coarse].of_joint, strict=True))
         assert len(pairs) == len(levels[fine])
 
