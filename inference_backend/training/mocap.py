@@ -43,6 +43,7 @@ class MocapClip:
         midhip: `[T,3]`, midpoint of the hip joints, metres, y up, floor near y = 0.
         leg_length: hip to ankle of the figure it was recorded on, metres.
         uneven: the figure steps on things that are not the floor.
+        joints: `[T,22,3]`, where the figure's own joints are, metres; NaN for those that it does not have.
     """
 
     name: str
@@ -51,6 +52,7 @@ class MocapClip:
     midhip: NDArray[np.float64]
     leg_length: float
     uneven: bool
+    joints: NDArray[np.float64] | None = None
 
 
 def _undo_differences(planes: NDArray[np.uint8]) -> NDArray[np.int16]:
@@ -118,7 +120,18 @@ class MocapPack:
             midhip=placed[:, hips].mean(axis=1),
             leg_length=float(np.linalg.norm(offsets[ankle]) + np.linalg.norm(offsets[knee])),
             uneven=bool(self._meta["off_floor_support"][i]) if "off_floor_support" in self._meta else False,
+            joints=self._body_joints(placed),
         )
+
+    def _body_joints(self, placed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The figure's joints by SMPL-X's names; a driver that serves two joints is only the first one's place."""
+        out = np.full((len(placed), len(BODY_PARENTS), 3), np.nan)
+        taken: set[str] = set()
+        for j, name in enumerate(_DRIVERS[self._family]):
+            if " " not in name and name not in taken:
+                taken.add(name)
+                out[:, j] = placed[:, self._names.index(name)]
+        return out
 
     def _driver(self, upright: NDArray[np.float64], names: str) -> NDArray[np.float64]:
         first, *more = (upright[:, self._names.index(name)] for name in names.split())

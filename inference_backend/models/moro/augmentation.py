@@ -34,9 +34,11 @@ def noisy_trajectory(
         level: standard deviations, metres and degrees.
         generator: source of randomness.
     """
-    moved = translation + level[0] * torch.randn(translation.shape, generator=generator)
+    device = translation.device if generator is None else generator.device
+    noise = torch.randn(translation.shape, generator=generator, device=device)
+    moved = translation + level[0] * noise.to(translation)
     angles = roma.rotmat_to_euler("ZXY", rotation, degrees=True)
-    angles = angles + level[1] * torch.randn(angles.shape, generator=generator)
+    angles = angles + level[1] * torch.randn(angles.shape, generator=generator, device=device).to(angles)
     return roma.euler_to_rotmat("ZXY", angles, degrees=True), moved
 
 

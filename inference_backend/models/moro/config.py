@@ -67,6 +67,11 @@ class MoroConfig:
         attention_reach: temporal attention sees frames i - reach .. i + reach.
         contacts: contact logits a frame.
         clip_frames, overlap_frames: window and overlap for long clips.
+        evidence_groups: which of the incoming tokens are joined to one evidence token each, every group with an
+            embedding of its own; None: the tokens are taken one by one.
+        trajectory_in_box: the decoder speaks of the trajectory as the image encoder does, relative to the person's box
+            and size, instead of in absolute metres.
+        mean_codes: the motion is read out as the mean code under each token's distribution, instead of the likeliest.
     """
 
     name: str
@@ -86,6 +91,9 @@ class MoroConfig:
     clip_frames: int = 500
     overlap_frames: int = 120
     smoother_width: int = field(default=64)
+    evidence_groups: tuple[tuple[int, ...], ...] | None = None
+    trajectory_in_box: bool = False
+    mean_codes: bool = False
 
     @property
     def mask_id(self) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 from .dst_former import Decoded, ImageFeatures, MotionFeatures
 from .network import Moro
 from .partial_decoder import PartialDecoder
+from .selection import expected_codes
 from .trajectory import canonical_trajectory
 
 _KEPT_SCORE = 1e5
@@ -39,6 +40,8 @@ class Recovered(NamedTuple):
 
     Attributes:
         ids: int64 `[B,T,P]`.
+        codes: `[B,T,P,D]`, codes of the tokens, or (`mean_codes`) the mean under their distributions when they were
+            settled.
         confidence: `[B,T,P]`, probability that each token had when it was settled; 1 where it was given.
         rotation: `[B,T,3,3]`, body to camera.
         translation: `[B,T,1,3]`, pelvis in the camera frame, metres.
@@ -46,6 +49,7 @@ class Recovered(NamedTuple):
     """
 
     ids: Tensor
+    codes: Tensor
     confidence: Tensor
     rotation: Tensor
     translation: Tensor
@@ -100,15 +104,16 @@ def decode_tokens(
     confidence = torch.where(ids == mask_id, 0.0, 1.0)
     camera = network.embed_trajectory(image.rotation, image.translation)
     if not reference:
-        partial = PartialDecoder(network, image.tokens, camera, _cache_bytes(ids.device))
+        partial = PartialDecoder(network, image.tokens, camera, _cache_bytes(ids.device), image.box)
     rotation, translation = image.rotation, image.translation
+    codes = model.codes(ids)
     for count in masked_counts(step_count(steps, unknown, n_frames * n_tokens), unknown):
         masked = least_certain(scores, count) & (scores < _KEPT_SCORE)
         ids = ids.masked_fill(masked, mask_id)
         canonical = canonical_trajectory(rotation, translation, statistics)
         motion = network.encode_motion(model.codes(ids), canonical, plain=reference)
         if reference:
-            decoded = network.decode(motion.pose, image.tokens, motion.trajectory, camera, plain=True)
+            decoded = network.decode(motion.pose, image.tokens, motion.trajectory, camera, plain=True, box=image.box)
         else:
             decoded = partial(motion.pose, motion.trajectory)
         if trace is not None:
@@ -117,8 +122,11 @@ def decode_tokens(
         best, probability = most_likely(decoded.logits)
         ids = torch.where(masked, best, ids)
         confidence = torch.where(masked, probability, confidence)
+        if model.config.mean_codes:
+            codes = torch.where(masked[..., None], expected_codes(decoded.logits, model.codebook), codes)
         scores = torch.where(masked, probability, _KEPT_SCORE)
-    return Recovered(ids, confidence, rotation, translation, decoded.contact)
+    codes = codes if model.config.mean_codes else model.codes(ids)
+    return Recovered(ids, codes, confidence, rotation, translation, decoded.contact)
 
 
 def _cache_bytes(device: torch.device) -> int:

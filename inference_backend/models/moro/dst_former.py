@@ -25,12 +25,14 @@ class ImageFeatures(NamedTuple):
         weak: `[B,T,9]`, weak camera: 6-D rotation, log scale, offset.
         rotation: `[B,T,3,3]`, coarse, body to camera.
         translation: `[B,T,1,3]`, coarse pelvis position in the camera frame, metres.
+        box: `[B,T,3]`, box feature.
     """
 
     tokens: Tensor
     weak: Tensor
     rotation: Tensor
     translation: Tensor
+    box: Tensor
 
 
 class MotionFeatures(NamedTuple):
@@ -74,7 +76,8 @@ class DstFormer(nn.Module):
         self.m_pose_regressor = nn.Linear(width, codes)
         self.m_contact_regressor = nn.Linear(width, config.contacts)
 
-        self.img_embed = nn.Linear(config.evidence_channels, width)
+        groups = 1 if config.evidence_groups is None else len(config.evidence_groups)
+        self.img_embed = nn.Linear(config.evidence_channels, groups * width)
         self.img_bbox_embed = nn.Linear(3, width)
         if config.backbone is None:
             self.img_pos_enc = nn.Parameter(torch.zeros(config.evidence_tokens, width))
@@ -103,21 +106,32 @@ class DstFormer(nn.Module):
         """Evidence of a clip to features and a coarse trajectory; frames are independent.
 
         Args:
-            evidence: `[B,T,K,E]`; what stands in invalid tokens does not matter.
+            evidence: `[B,T,K,E]` (before grouping); what stands in invalid tokens does not matter.
             valid: bool `[B,T,K]`; None: all are.
             box: `[B,T,3]`, box feature.
         """
         lead = box.shape[:2]
         if valid is not None:
             evidence = evidence.masked_fill(~valid[..., None], 0)
-        tokens = self.img_embed(evidence) + self._image_positions(evidence.device)
+        tokens, valid = self._embed_evidence(evidence, valid)
+        tokens = tokens + self._image_positions(evidence.device)
         x = torch.cat((tokens, self.img_bbox_embed(box)[..., None, :]), 2).flatten(0, 1)
         ignore = None if valid is None else functional.pad(~valid, (0, 1)).flatten(0, 1)
         with mixed_precision(x, self.compute_dtype):
             x = self.img_transformer(x, ignore)
         x = x.unflatten(0, lead)
         weak = self.img_traj_regressor(x[:, :, -1].float())
-        return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box))
+        return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box), box)
+
+    def _embed_evidence(self, evidence: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Tokens `[B,T,K,E]` to `[B,T,K',C]`, joined by groups where the configuration says so."""
+        groups = self.config.evidence_groups
+        if groups is None:
+            return self.img_embed(evidence), valid
+        joined = evidence[:, :, list(groups)].flatten(-2)  # [B,T,G,members*E]
+        weight, bias = (p.unflatten(0, (len(groups), -1)) for p in self.img_embed.parameters())
+        tokens = torch.einsum("btge,gce->btgc", joined, weight) + bias
+        return tokens, None if valid is None else valid[:, :, list(groups)].any(-1)
 
     def _image_positions(self, device: torch.device) -> Tensor:
         if self.config.backbone is None:
@@ -145,7 +159,15 @@ class DstFormer(nn.Module):
         """Camera trajectory `[B,T,3,3]`, `[B,T,1,3]` to its decoder token `[B,T,1,C]`."""
         return self.d_traj_embed(torch.cat((rot6d_rows(rotation), translation.squeeze(2)), -1))[..., None, :]
 
-    def decode(self, pose: Tensor, image: Tensor, canonical: Tensor, camera: Tensor, plain: bool = False) -> Decoded:
+    def decode(
+        self,
+        pose: Tensor,
+        image: Tensor,
+        canonical: Tensor,
+        camera: Tensor,
+        plain: bool = False,
+        box: Tensor | None = None,
+    ) -> Decoded:
         """The cross-modal decoder.
 
         Args:
@@ -154,12 +176,13 @@ class DstFormer(nn.Module):
             canonical: `[B,T,1,C]`, the motion encoder's trajectory feature (zeros in image training).
             camera: `[B,T,1,C]`, `embed_trajectory` of the coarse trajectory.
             plain: the method as written down, without any saving.
+            box: `[B,T,3]`, box feature; needed where the trajectory is told relative to it.
         """
         tokens = self.config.tokenizer.tokens
         x = self.decoder_positions(torch.cat((pose, image, canonical, camera), 2))
         with mixed_precision(x, self.compute_dtype):
             x = self.d_transformer(x, plain)
-        return self.decoder_heads(x[:, :, :tokens], x[:, :, -2], x[:, :, -1])
+        return self.decoder_heads(x[:, :, :tokens], x[:, :, -2], x[:, :, -1], box)
 
     def decoder_positions(self, x: Tensor) -> Tensor:
         """Add position codes to `[B,T,P+K+2,C]`: one for each pose token, one for all evidence, one for either end."""
@@ -169,12 +192,13 @@ class DstFormer(nn.Module):
         row = torch.where(row < tokens, row, (row - evidence + 1).clamp(min=tokens))
         return x + self.d_pos_enc[:, :, row]
 
-    def decoder_heads(self, pose: Tensor, canonical: Tensor, camera: Tensor) -> Decoded:
-        """Final features `[B,T,P,C]`, `[B,T,C]`, `[B,T,C]` to what they say, in float32."""
+    def decoder_heads(self, pose: Tensor, canonical: Tensor, camera: Tensor, box: Tensor | None = None) -> Decoded:
+        """Final features `[B,T,P,C]`, `[B,T,C]`, `[B,T,C]` to what they say, in float32; `box` as for `decode`."""
         trajectory = self.d_traj_regressor(camera.float())
+        if self.config.trajectory_in_box:
+            rotation, translation = full_camera(trajectory, box)
+        else:
+            rotation, translation = matrix_from_rot6d_rows(trajectory[..., :6]), trajectory[..., None, 6:]
         return Decoded(
-            self.d_pose_regressor(pose.float()),
-            self.d_contact_regressor(canonical.float()),
-            matrix_from_rot6d_rows(trajectory[..., :6]),
-            trajectory[..., None, 6:],
+            self.d_pose_regressor(pose.float()), self.d_contact_regressor(canonical.float()), rotation, translation
         )

@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from .evidence import WindowEvidence
 
+GROUPS: Final = ((0, 7, 8, 9), (11, 12, 23, 24), (13, 15, 17, 19), (14, 16, 18, 20), (25, 27, 29, 31), (26, 28, 30, 32))
+"""Landmarks by part of the body (head, trunk, arms, legs), four each, for networks that take a token for each part."""
 CHANNELS: Final = 7
 """x, y (half box sides), visibility, world x, y, z (metres), found."""
 _TORSO: Final = (11, 12, 23, 24)
@@ -21,6 +23,8 @@ _SMALLEST_SIDE: Final = 1e-2
 _BEYOND: Final = 4.0
 """Landmarks further from the box's centre than this many half sides are cut off there."""
 _NEAREST: Final = 0.1
+_STEADY: Final = 4.0
+"""Standard deviation in frames of the average that steadies the box: what jumps should jump in it, not with it."""
 _EMPTY_BOX: Final = (0.0, 0.0, 0.5)
 """Box feature where a window shows nobody: a person of usual size, straight ahead, some four metres away."""
 
@@ -100,12 +104,21 @@ def landmark_tokens(rays: Tensor, visibility: Tensor, world: Tensor, found: Tens
     side = ((high - low).amax(-1, keepdim=True) * _MARGIN).clamp(min=_SMALLEST_SIDE)
     box = torch.cat(((low + high) / 2, side), -1)
     box = torch.where(seen[..., None], box, torch.tensor(_EMPTY_BOX).to(box))
-    box = fill_gaps(box, seen)
+    box = _steady(fill_gaps(box, seen))
 
     local = (places - box[:, :, None, :2]) / (box[:, :, None, 2:] / 2)
     there = usable[..., None].to(rays.dtype)
     tokens = torch.cat((local.clamp(-_BEYOND, _BEYOND), visibility[..., None], world.clamp(-3, 3), there), -1)
     return LandmarkTokens(tokens * there, usable, box, view.mT)
+
+
+def _steady(box: Tensor) -> Tensor:
+    """Average boxes `[B,T,3]` over time with a Gaussian, cut off and made up for at the ends."""
+    if box.shape[1] == 1:
+        return box
+    frame = torch.arange(box.shape[1], device=box.device)
+    weight = torch.exp(-0.5 * ((frame[:, None] - frame) / _STEADY) ** 2).to(box.dtype)
+    return (weight / weight.sum(1, keepdim=True)) @ box
 
 
 class LandmarkSource:

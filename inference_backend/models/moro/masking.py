@@ -1,7 +1,7 @@
 """Which tokens are hidden in training (MoRo section 3.5). Ids are int64 `[B,T,P]`; `mask_id` is the codebook's size."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,21 +20,26 @@ class Masked(NamedTuple):
     labels: Tensor
 
 
+def _rand(shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
+    """Uniform numbers on the generator's device."""
+    return torch.rand(tuple(shape), generator=generator, device=None if generator is None else generator.device)
+
+
 def drawn_share(generator: torch.Generator | None = None) -> float:
     """Share of tokens to mask: `cos(pi u / 2)`, u uniform."""
-    return math.cos(math.pi / 2 * torch.rand((), generator=generator).item())
+    return math.cos(math.pi / 2 * _rand((), generator).item())
 
 
 def random_tokens(shape: torch.Size, share: float, generator: torch.Generator | None = None) -> Tensor:
     """Bool `[B,T,P]`: that share of positions, anywhere in each clip, at least one."""
     count = max(1, round(share * shape[1] * shape[2]))
-    return least_certain(torch.rand(shape, generator=generator), count)
+    return least_certain(_rand(shape, generator), count)
 
 
 def random_slots(shape: torch.Size, share: float, generator: torch.Generator | None = None) -> Tensor:
     """Bool `[B,T,P]`: that share of token slots, in all frames (a part of the body is hidden), at least one."""
     count = max(1, round(share * shape[2]))
-    slots = least_certain(torch.rand(shape[0], 1, shape[2], generator=generator), count)
+    slots = least_certain(_rand((shape[0], 1, shape[2]), generator), count)
     return slots.expand(shape).clone()
 
 
@@ -43,9 +48,9 @@ def random_frames(
 ) -> Tensor:
     """Bool `[B,T,P]`: one run of that share of frames, all tokens, at least one; `centred` in the clip or anywhere."""
     length = max(1, round(share * shape[1]))
-    place = torch.full((shape[0], 1), 0.5) if centred else torch.rand(shape[0], 1, generator=generator)
+    place = torch.full((shape[0], 1), 0.5) if centred else _rand((shape[0], 1), generator)
     start = (place * (shape[1] - length)).round()
-    frame = torch.arange(shape[1])
+    frame = torch.arange(shape[1], device=start.device)
     run = (frame >= start) & (frame < start + length)
     return run[..., None].expand(shape).clone()
 
@@ -71,8 +76,8 @@ def apply_mask(
     masked = torch.where(hidden, mask_id, ids)
     if keep_mask:
         return Masked(masked, labels)
-    replace = (torch.rand(ids.shape, generator=generator) < _RANDOM_CODE_SHARE).to(ids.device) & hidden
-    codes = torch.randint(mask_id, ids.shape, generator=generator).to(ids.device)
+    replace = (_rand(ids.shape, generator) < _RANDOM_CODE_SHARE).to(ids.device) & hidden
+    codes = (_rand(ids.shape, generator) * mask_id).long().clamp(max=mask_id - 1).to(ids.device)
     return Masked(torch.where(replace, codes, masked), labels)
 
 
@@ -81,7 +86,7 @@ def mask_for_training(
 ) -> Masked:
     """Hide tokens by one strategy for the batch, drawn with the probabilities `shares` (random, joint, frame, full)."""
     names, weights = list(shares), torch.tensor(list(shares.values()))
-    name = names[torch.multinomial(weights, 1, generator=generator).item()]
+    name = names[int((weights.cumsum(0) / weights.sum() <= _rand((), generator).item()).sum())]
     if name == "full":
         return apply_mask(ids, everything(ids.shape), mask_id, keep_mask=True)
     hidden = STRATEGIES[name](ids.shape, drawn_share(generator), generator)

@@ -86,6 +86,11 @@ class Moro(nn.Module):
             if part is not None:
                 cast_products(part, dtype)
 
+    @property
+    def codebook(self) -> Tensor:
+        """`[codes,D]`."""
+        return self.mask_transformer.token_emb.weight[:-1]
+
     def codes(self, ids: Tensor) -> Tensor:
         """Input codes `[...,D]` of token ids `[...]`; MASK gives zeros."""
         return self.mask_transformer.token_emb(ids)

@@ -24,10 +24,13 @@ class PartialDecoder:
         image: `[B,T,K,C]`, evidence features.
         camera: `[B,T,1,C]`, embedded coarse trajectory.
         cache_bytes: memory that kept projections may take; beyond it they are computed again in each step.
+        box: `[B,T,3]`, box feature, as for `DstFormer.decode`.
     """
 
-    def __init__(self, network: DstFormer, image: Tensor, camera: Tensor, cache_bytes: int) -> None:
-        self.network = network
+    def __init__(
+        self, network: DstFormer, image: Tensor, camera: Tensor, cache_bytes: int, box: Tensor | None = None
+    ) -> None:
+        self.network, self.box = network, box
         self.tokens = network.config.tokenizer.tokens
         position = network.d_pos_enc[:, :, self.tokens :]
         self.static = torch.cat((camera + position[:, :, 2:3], image + position[:, :, 0:1]), 2)
@@ -62,7 +65,8 @@ class PartialDecoder:
                 del x_time
                 x_st = st.temporal(_spatial(st, x, read, kept_st))
                 x = transformer.fuse(layer, x_st, x_ts)
-        return self.network.decoder_heads(x[:, :, : self.tokens], x[:, :, self.tokens], x[:, :, self.tokens + 1])
+        pose, canonical, camera = x[:, :, : self.tokens], x[:, :, self.tokens], x[:, :, self.tokens + 1]
+        return self.network.decoder_heads(pose, canonical, camera, self.box)
 
 
 def _spatial(block: DualBlock, x: Tensor, read: int, projected: Tensor | None) -> Tensor:

@@ -110,7 +110,7 @@ def _recover_windows(
     to_camera = torch.stack(turn).to(device)[:, None]
     return (
         found.ids,
-        model.smoother(model.codes(found.ids)),
+        model.smoother(found.codes),
         found.confidence,
         to_camera @ found.rotation,
         (found.translation @ to_camera.mT).squeeze(2),

@@ -33,8 +33,8 @@ def test_tokens_are_relative_to_the_box():
     assert made.valid.all()
     local = made.tokens[..., :2]
     extent = local.amax(2) - local.amin(2)
-    torch.testing.assert_close(extent.amax(-1), torch.full((1, 5), 2 / 1.2), atol=1e-5, rtol=0)
-    torch.testing.assert_close((local.amax(2) + local.amin(2)) / 2, torch.zeros(1, 5, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(extent.amax(-1), torch.full((1, 5), 2 / 1.2), atol=0.01, rtol=0)
+    torch.testing.assert_close((local.amax(2) + local.amin(2)) / 2, torch.zeros(1, 5, 2), atol=0.05, rtol=0)
     torch.testing.assert_close(made.tokens[..., 2], visibility[None])
     torch.testing.assert_close(made.tokens[..., 3:6], world[None])
     assert (made.tokens[..., 6] == 1).all()
@@ -68,11 +68,20 @@ def test_gaps_are_bridged_and_marked():
     made = landmark_tokens(rays(points)[None], visibility[None], world[None], found)
     assert torch.equal(made.valid.any(-1), found)
     assert (made.tokens[0, 3] == 0).all()
-    box = made.box[0]
-    torch.testing.assert_close(box[0], box[1])
-    torch.testing.assert_close(box[6], box[5])
-    torch.testing.assert_close(box[3], box[2] + (box[5] - box[2]) / 3)
-    torch.testing.assert_close(box[4], box[2] + (box[5] - box[2]) * 2 / 3)
+    assert made.box.isfinite().all()
+
+
+def test_boxes_follow_the_person_but_not_what_jumps():
+    points, visibility, world = person(9)
+    found = torch.ones(1, 9, dtype=torch.bool)
+    still = landmark_tokens(rays(points[:1].expand(9, -1, -1))[None], visibility[None], world[None], found)
+    jumping = points[:1].expand(9, -1, -1).clone()
+    jumping[4, 27:] += 1.5
+    seen = landmark_tokens(rays(jumping)[None], visibility[None], world[None], found)
+    torch.testing.assert_close(still.box[0, 0], still.box[0, 8])
+    change = (seen.box - still.box).abs()[0, :, 2]
+    alone = landmark_tokens(rays(jumping[4:5])[None], visibility[None, 4:5], world[None, 4:5], found[:, 4:5])
+    assert change.max() < 0.3 * (alone.box[0, 0, 2] - still.box[0, 4, 2]).abs()
 
 
 def test_fill_gaps_leaves_empty_rows():

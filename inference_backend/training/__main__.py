@@ -1,0 +1,107 @@
+"""Train the open network: `python -m inference_backend.training STAGE --data FOLDER --out FOLDER --minutes M`.
+
+Stages, in their order: tokenizer, pose, motion, evidence, video, smoother; `all` runs every one, dividing the minutes.
+Each starts from what the one before it left in the output folder, or from `--init-from`.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..protocol.errors import ErrorCode, RecoverError
+from .loop import Budget, Loop, choose_device
+from .sizes import SIZES, STAGES, Size
+from .stages.context import Context
+from .stages.registry import make_stage
+
+
+def _start(stage: str, out: Path, given: Path | None) -> Path | None:
+    """Weights that a stage starts from: the given ones, else those of the nearest stage before it."""
+    if given is not None:
+        return given
+    for before in reversed(STAGES[: STAGES.index(stage)]):
+        path = out / f"moro_{before}.safetensors"
+        if path.is_file():
+            return path
+    if stage == STAGES[0]:
+        return None
+    raise RecoverError(
+        ErrorCode.MISSING_PART,
+        f"The stage {stage} has no weights to start from in {out}.",
+        f"Train the stage {STAGES[0]} first, or name weights with --init-from.",
+    )
+
+
+def _train(stage: str, size: Size, minutes: float, arguments: argparse.Namespace, start: Path | None) -> None:
+    device = choose_device(arguments.device)
+    context = Context(size, arguments.data, arguments.out, device, arguments.seed, start)
+    plan = context.plan(stage)
+    budget = Budget(minutes, steps=arguments.steps, rate=plan.rate, save_every=arguments.save_every)
+    loop = Loop(make_stage(stage, context), budget, arguments.out, context.generator, device, _say, arguments.board)
+    loop.run(resume=arguments.resume)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m inference_backend.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("stage", choices=(*STAGES, "all"))
+    parser.add_argument(
+        "--data", type=Path, required=True, help="prepared motion (inference_backend.training.data.prepare)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and resume files")
+    parser.add_argument(
+        "--minutes", type=float, required=True, help="of training in all, those before a resume included"
+    )
+    parser.add_argument("--size", choices=("auto", *SIZES), default="auto", help="auto: gpu where there is one")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
+    parser.add_argument("--resume", action="store_true", help="go on where the resume file in the output folder stops")
+    parser.add_argument("--init-from", type=Path, help="weights to start from, with a fresh optimiser")
+    parser.add_argument("--steps", type=int, help="stop after so many steps of each stage")
+    parser.add_argument("--batch", type=int, help="windows a step, instead of the plan's")
+    parser.add_argument("--frames", type=int, help="frames a window, instead of the plan's")
+    parser.add_argument("--save-every", type=float, default=120, help="seconds")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--board", action="store_true", help="also write TensorBoard logs, where it is installed")
+    arguments = parser.parse_args(argv)
+    try:
+        device = choose_device(arguments.device)
+        size = SIZES[("gpu" if device.type == "cuda" else "cpu") if arguments.size == "auto" else arguments.size]
+        size = _changed(size, arguments.batch, arguments.frames)
+        if device.type == "cuda":
+            torch.set_float32_matmul_precision("high")
+        stages = STAGES if arguments.stage == "all" else (arguments.stage,)
+        for number, stage in enumerate(stages):
+            plan = size.plans[stage]
+            minutes = arguments.minutes * (plan.share if arguments.stage == "all" else 1)
+            start = _start(stage, arguments.out, arguments.init_from if number == 0 else None)
+            began = time.monotonic()
+            _train(stage, size, minutes, arguments, start)
+            _say(f"{stage}: {time.monotonic() - began:.0f} s in all")
+    except RecoverError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _changed(size: Size, batch: int | None, frames: int | None) -> Size:
+    plans = {
+        name: replace(plan, batch=batch or plan.batch, frames=min(frames or plan.frames, plan.frames))
+        for name, plan in size.plans.items()
+    }
+    return replace(size, plans=plans)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""What all stages share: the network, the posed body, the motion, where files go."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import nn
+
+from ...body.body import Body
+from ...models.moro.build_connections import build_connections
+from ...models.moro.checkpoint import load_network, save_network
+from ...models.moro.connections import Connections, connections_from_tables
+from ...models.moro.mesh_autoencoder import MeshAutoencoder
+from ...models.moro.network import Moro
+from ...models.moro.statistics_file import bundled_statistics
+from ...models.moro.weights_file import read_weights
+from ..data.archive import read_archive
+from ..data.posing import PosedBody, flat_handed
+from ..data.windows import MotionWindows
+from ..sizes import Size, StagePlan
+
+ACKNOWLEDGEMENT: Final = (
+    "The data used in this project was obtained from mocap.cs.cmu.edu. "
+    "The database was created with funding from NSF EIA-0196217."
+)
+
+
+class Context:
+    """Set-up of a training run.
+
+    Args:
+        size: of the network and its stages.
+        data: folder with prepared motion.
+        out: folder for weights and resume files.
+        device: to compute on.
+        seed: of every random draw.
+        start: weights to start from; None for a random start.
+
+    Raises:
+        RecoverError: the data or the weights cannot be used.
+    """
+
+    def __init__(
+        self, size: Size, data: Path, out: Path, device: torch.device, seed: int = 0, start: Path | None = None
+    ) -> None:
+        self.size, self.data, self.out, self.device, self.seed = size, data, out, device, seed
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.body = flat_handed(Body.load(None, device=device))
+        if start is None:
+            self.connections = self._build_connections()
+            self.model = self._fresh_network()
+        else:
+            file = read_weights(start)
+            tables = {k: v.numpy() for k, v in file.tensors.items() if k.startswith("connections.")}
+            tables = {k.removeprefix("connections."): v for k, v in tables.items()}
+            self.connections = connections_from_tables(tables, start, file.config.tokenizer)
+            self.model = load_network(start).to(device)
+        self.model.requires_grad_(True)
+        self.model.mask_transformer.token_emb.requires_grad_(False)
+        self.model.vqvae.vq_vae.requires_grad_(False)
+        if device.type == "cuda":
+            self.model.dst_former.compute_dtype = torch.bfloat16
+
+    def _build_connections(self) -> Connections:
+        body = Body.load(None)
+        return build_connections(body.v_template.numpy(), body.faces.numpy(), self.size.points)
+
+    def _fresh_network(self) -> Moro:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            model = Moro(self.size.config(self.connections.slots))
+            model.set_connections(self.connections)
+            model.vqvae.reset_parameters()
+            keep_spread(model.vqvae.fully_conv_ae)
+            model.dst_former.reset_parameters()
+            model.tie_token_table()
+        model.set_statistics(bundled_statistics())
+        model = model.to(self.device)
+        model.set_connections(self.connections)
+        model.set_statistics(bundled_statistics())
+        return model
+
+    def plan(self, stage: str) -> StagePlan:
+        """How a stage is trained."""
+        return self.size.plans[stage]
+
+    @cached_property
+    def posed(self) -> PosedBody:
+        """The body, posed in batches."""
+        return PosedBody(self.body, self.model.vertex_ids.tolist())
+
+    def windows(self, split: str, augment: bool = True, seed: int | None = None) -> MotionWindows:
+        """Windows of a split; with a seed they are the same every time."""
+        generator = self.generator if seed is None else torch.Generator(self.device).manual_seed(seed)
+        return MotionWindows(read_archive(self.data / f"{split}.npz", self.body.sha256), self.body, generator, augment)
+
+    def path(self, stage: str) -> Path:
+        """The weights that a stage writes."""
+        return self.out / f"moro_{stage}.safetensors"
+
+    def save(self, stage: str, seconds: float, steps: int) -> None:
+        """Write the network as it stands."""
+        model = self.model
+        extra = model.vqvae._buffers.pop("latent_variance", None)
+        provenance = {
+            "body_sha256": self.body.sha256,
+            "stage": stage,
+            "steps": str(steps),
+            "minutes": f"{seconds / 60:.1f}",
+            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            "data": "CMU motion capture on the open body, virtual cameras, simulated landmark errors",
+            "acknowledgement": ACKNOWLEDGEMENT,
+            "licence": "CC0-1.0",
+        }
+        save_network(model, self.path(stage), self.connections, provenance)
+        if extra is not None:
+            model.vqvae.register_buffer("latent_variance", extra)
+
+
+@torch.no_grad()
+def keep_spread(autoencoder: MeshAutoencoder) -> None:
+    """Scale a random start so that every layer passes on about the spread that it gets; resampling starts as a mean.
+
+    The released start lets signals fade from layer to layer; it needs far more steps to get away from that.
+    """
+    for i, layer in enumerate(autoencoder.plan):
+        if layer.convolves:
+            neighbours = float(getattr(autoencoder, f"valid{i}").sum(1).mean())
+            basis: nn.Parameter = getattr(autoencoder, f"weights{i}")
+            basis.mul_((autoencoder.bases * neighbours / layer.channels_in) ** 0.5)
+        else:
+            getattr(autoencoder, f"p_neighbors{i}").fill_(1.0)
