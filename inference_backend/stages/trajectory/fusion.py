@@ -13,8 +13,6 @@ Array = NDArray[np.float64]
 SCALE: Final = (0.8, 1.25)
 EXTENT_M: Final = 1.0
 """Believable factors on horizontal motion; found only where the person is seen to cover this much ground."""
-_FLOOR_SIGMA_M: Final = 0.03
-_HEIGHT_SIGMA_M: Final = 0.10
 _UNSEEN: Final = 1e-9
 
 
@@ -91,7 +89,8 @@ def fuse(
 
     `min_x sum_t c_t (x_t-o_t)^T W_t (x_t-o_t) + sum_t |(x_{t+1}-x_t) - (r_{t+1}-r_t)|^2 / (sigma_v dt)^2` with
     `W_t = (I - d d^T) / (lateral sigma)^2 + d d^T / (depth sigma)^2`; the sigmas are the seconds times sigma_v, so that
-    the video wins after these seconds. The floor under standing feet, and weakly the prior's own height, decide y.
+    the video wins after these seconds. With a floor, o's height is that of the standing feet, and the prior's where
+    none stands (step 4).
 
     Args:
         observed: o, `[N,3]`, metres, world.
@@ -101,12 +100,16 @@ def fuse(
         ray: d, `[N,3]`, unit, from the camera to the person.
         time_s: `[N]`.
         lateral_s, depth_s: seconds.
-        floor: of the feet; None keeps it out.
+        floor: what the feet say of heights; None leaves them to the video.
         keep: bool `[N]`, frames that stay where they were observed, None for none.
     """
     count = len(observed)
     if count < 2:
         return observed.copy()
+    given = observed
+    if floor is not None:
+        observed = observed.copy()
+        observed[:, 1] = np.where(floor.stands, floor.height, prior[:, 1])
     solver = BandedLeastSquares(count, 3, reach=1)
     along = ray[:, :, None] * ray[:, None]
     sigma = sigma_v[:, None, None]
@@ -117,13 +120,6 @@ def fuse(
     between = 0.5 * (sigma_v[1:] + sigma_v[:-1])
     stiff = np.eye(3) / ((between * step) ** 2)[:, None, None]
     solver.add(np.tile([-1.0, 1.0], (count - 1, 1)), stiff, np.diff(prior, axis=0))
-    up = np.diag([0.0, 1.0, 0.0])
-    # A frame's say grows with its span, as the sum over frames above is a mean rate of 30 a second.
-    if floor is not None:
-        target = np.zeros((count, 3))
-        target[:, 1] = np.where(floor.stands, floor.height, prior[:, 1])
-        spread = np.where(floor.stands, _FLOOR_SIGMA_M, _HEIGHT_SIGMA_M)
-        solver.add(np.ones((count, 1)), up / (spread**2)[:, None, None], target)
     if keep is not None and keep.any():
-        solver.add(np.ones((count, 1)), np.eye(3) * (keep * 1e8)[:, None, None], observed)
+        solver.add(np.ones((count, 1)), np.eye(3) * (keep * 1e8)[:, None, None], given)
     return solver.solve()
