@@ -35,6 +35,12 @@ def _recover(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--people", type=int, metavar="N", help="follow at most N people at once")
     parser.add_argument("--body", metavar="FILE", help="SMPL-X body file to use in place of the open body")
+    parser.add_argument(
+        "--estimator-body",
+        metavar="FILE",
+        help="body file that the estimator's weights were trained for, where that is another one; its motion is "
+        "converted to --body",
+    )
     camera = parser.add_mutually_exclusive_group()
     camera.add_argument("--focal", type=float, metavar="PX", help="focal length in pixels")
     camera.add_argument("--intrinsics", metavar="FILE", help="JSON file with K (3 x 3) and dist (4 or 5 numbers)")

@@ -78,7 +78,7 @@ def submit_of(arguments: argparse.Namespace) -> Submit:
         RecoverError: a file of settings or intrinsics cannot be used.
     """
     settings: dict[str, Any] = _read_settings(Path(arguments.settings)) if arguments.settings else {}
-    for option in ("estimator", "body"):
+    for option in ("estimator", "body", "estimator_body"):
         if getattr(arguments, option) is not None:
             settings[option] = getattr(arguments, option)
     given = {_CLEAN_UP[option]: value for option in _CLEAN_UP if (value := getattr(arguments, option)) is not None}

@@ -12,6 +12,7 @@ STAGE_SHARES: Final[dict[str, float]] = {
     "people": 68,
     "camera": 0.5,
     "estimate": 21,
+    "convert": 0.5,
     "world": 1,
     "trajectory": 1,
     "contacts": 0.5,

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ..records.people import PersonTrack
 from ..records.video import Shots, Video
 from ..stages.camera import settings as camera_stage
 from ..stages.contacts import settings as contacts_stage
+from ..stages.convert import settings as convert_stage
 from ..stages.estimate.registry import find_estimator
 from ..stages.foot_lock import settings as foot_lock_stage
 from ..stages.frames import settings as frames_stage
@@ -25,6 +25,7 @@ from ..stages.result.folder import prepare_folder
 from ..stages.shots import settings as shots_stage
 from ..stages.trajectory import settings as trajectory_stage
 from ..stages.world import settings as world_stage
+from .bodies import body_to_run_on, load_body
 from .cache import StageCache
 from .device import choose_device
 from .identity import video_identity
@@ -32,9 +33,6 @@ from .progress import JobProgress
 from .settings import RecoverSettings
 from .stage_runner import Output, StageRunner
 from .stages import Stages
-
-if TYPE_CHECKING:
-    from ..body.body import Body
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,11 @@ def recover(
 
     # torch is loaded here: not before it is known that there is a video, and at once what is missing is told.
     runner.device = choose_device(job.device)
-    body = _load_body(settings.body)
     own_settings = getattr(settings, estimator.settings)
     weights = estimator.weights(own_settings)
     path_weights = stages.trajectory_weights(settings.trajectory)
+    body = load_body(settings.body)
+    own_body = body_to_run_on(estimator.trained_body(own_settings), body, settings.estimator_body)
 
     shots_out = runner.run(
         "shots",
@@ -141,7 +140,7 @@ def recover(
         settings=settings.camera,
     )
 
-    seen = [video_out.key, people_out.key, camera_out.key, body.sha256]
+    seen = [video_out.key, people_out.key, camera_out.key, own_body.sha256]
     motion_outs: list[Output] = []
     for track, part in zip(tracks, _parts([len(track) for track in tracks]), strict=True):
         motion_outs.append(
@@ -149,7 +148,7 @@ def recover(
                 "estimate",
                 estimator.version,
                 lambda ctx, track=track: stages.estimate(
-                    estimator, video, track, camera_out.value, body, own_settings, ctx
+                    estimator, video, track, camera_out.value, own_body, own_settings, ctx
                 ),
                 inputs=[*seen, estimator.name, str(track.person_id)],
                 settings=own_settings,
@@ -157,6 +156,18 @@ def recover(
                 part=part,
             )
         )
+    if own_body is not body:
+        motion_outs = [
+            runner.run(
+                "convert",
+                convert_stage.VERSION,
+                lambda ctx, motion=out.value: stages.convert_body(motion, own_body, body, ctx),
+                inputs=[out.key, own_body.sha256, body.sha256],
+                settings={},
+                part=part,
+            )
+            for out, part in zip(motion_outs, _parts([len(track) for track in tracks]), strict=True)
+        ]
     motions: list[PoseEvidence] = [out.value for out in motion_outs]
     world_out = runner.run(
         "world",
@@ -241,12 +252,6 @@ def recover(
     result, body_file = write_result(job.out, arrays, body)
     report(1.0, len(video))
     return Recovered(result, body_file, tuple(arrays["person_ids"].tolist()), tuple(runner.notes))
-
-
-def _load_body(path: str | None) -> "Body":
-    from ..body.body import Body
-
-    return Body.load(None if path is None else Path(path))
 
 
 def _parts(sizes: list[int]) -> list[tuple[float, float]]:

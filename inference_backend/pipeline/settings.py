@@ -26,6 +26,8 @@ class RecoverSettings:
     Attributes:
         estimator: name of the estimator (`stages.estimate.registry`).
         body: path of the body file; None for the open body.
+        estimator_body: path of the body that the estimator's weights were trained for, where that is neither `body`
+            nor the open one; the motion is then converted to `body`.
         frames, shots, people, camera, kinematic, moro, world: the stages up to the motion.
         trajectory: where paths are regenerated from what bodies do.
         contacts, foot_lock, physics: clean-up; changing these leaves all earlier stages as they are.
@@ -33,6 +35,7 @@ class RecoverSettings:
 
     estimator: str = "kinematic"
     body: str | None = None
+    estimator_body: str | None = None
     frames: FrameSettings = field(default_factory=FrameSettings)
     shots: ShotSettings = field(default_factory=ShotSettings)
     people: PeopleSettings = field(default_factory=PeopleSettings)

@@ -82,6 +82,12 @@ class Stages:
         finally:
             body.to("cpu")  # where the other stages expect it; an estimator may have moved it to its device
 
+    def convert_body(self, motion: PoseEvidence, source: Any, target: Any, ctx: StageContext) -> PoseEvidence:
+        """See `stages.convert.stage.convert_body`."""
+        from ..stages.convert.stage import convert_body
+
+        return convert_body(motion, source, target, ctx)
+
     def place_in_world(
         self,
         video: Video,

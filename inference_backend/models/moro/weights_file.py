@@ -58,6 +58,8 @@ def config_from_json(text: str) -> MoroConfig:
     backbone = values.pop("backbone")
     if backbone is not None:
         backbone = BackboneConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in backbone.items()})
+    if values.get("evidence_groups") is not None:
+        values["evidence_groups"] = tuple(map(tuple, values["evidence_groups"]))
     return MoroConfig(tokenizer=TokenizerConfig(**tuples), backbone=backbone, **values)
 
 
@@ -121,12 +123,22 @@ class WeightsFile:
     tensors: dict[str, Tensor]
 
 
+def read_metadata(path: Path) -> tuple[MoroConfig, dict[str, str]]:
+    """Configuration and metadata of a weights file, without its tensors; errors as `read_weights`."""
+    file = _read(path, "cpu", tensors=False)
+    return file.config, file.metadata
+
+
 def read_weights(path: Path, device: str = "cpu") -> WeightsFile:
     """Read a weights file.
 
     Raises:
         RecoverError: it is missing, damaged, or not one of ours.
     """
+    return _read(path, device, tensors=True)
+
+
+def _read(path: Path, device: str, *, tensors: bool) -> WeightsFile:
     if not path.is_file():
         raise RecoverError(
             ErrorCode.MISSING_PART,
@@ -143,7 +155,8 @@ def read_weights(path: Path, device: str = "cpu") -> WeightsFile:
                     "Convert the downloaded checkpoint first (see docs/moro.md).",
                 )
             config = config_from_json(metadata["config"])
-            return WeightsFile(config, metadata, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            names = file.keys() if tensors else ()
+            return WeightsFile(config, metadata, {name: file.get_tensor(name) for name in names})
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise RecoverError(
             ErrorCode.BAD_INPUT,
