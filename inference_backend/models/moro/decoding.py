@@ -81,6 +81,7 @@ def decode_tokens(
     known_ids: Tensor | None = None,
     reference: bool = False,
     trace: list[Step] | None = None,
+    known_scores: Tensor | None = None,
 ) -> Recovered:
     """Decode the motion tokens of a batch of clips.
 
@@ -91,6 +92,8 @@ def decode_tokens(
         known_ids: int64 `[B,T,P]`, tokens to keep, MASK where not known, equally many known in each clip; None: none.
         reference: the plain reading of the method: every token through every layer in every step.
         trace: a list to which what happens in each step is appended.
+        known_scores: `[B,T,P]`, 0..1, how sure each known token is; after the first step the least certain of them can
+            be masked again like any other. None: known tokens are kept.
     """
     network, statistics, mask_id = model.dst_former, model.statistics, model.config.mask_id
     batch, n_frames = image.rotation.shape[:2]
@@ -101,13 +104,16 @@ def decode_tokens(
         ids = known_ids.clone()
         unknown = int((known_ids[0] == mask_id).sum())
     scores = torch.where(ids == mask_id, 0.0, _KEPT_SCORE)
-    confidence = torch.where(ids == mask_id, 0.0, 1.0)
+    confidence = torch.where(ids == mask_id, 0.0, 1.0 if known_scores is None else known_scores)
     camera = network.embed_trajectory(image.rotation, image.translation)
     if not reference:
         partial = PartialDecoder(network, image.tokens, camera, _cache_bytes(ids.device), image.box)
     rotation, translation = image.rotation, image.translation
     codes = model.codes(ids)
-    for count in masked_counts(step_count(steps, unknown, n_frames * n_tokens), unknown):
+    taken = step_count(steps, unknown, n_frames * n_tokens)
+    if known_scores is not None:
+        taken = max(taken, min(steps, 2))  # seeds compete from the second step on
+    for count in masked_counts(taken, unknown):
         masked = least_certain(scores, count) & (scores < _KEPT_SCORE)
         ids = ids.masked_fill(masked, mask_id)
         canonical = canonical_trajectory(rotation, translation, statistics)
@@ -124,7 +130,8 @@ def decode_tokens(
         confidence = torch.where(masked, probability, confidence)
         if model.config.mean_codes:
             codes = torch.where(masked[..., None], expected_codes(decoded.logits, model.codebook), codes)
-        scores = torch.where(masked, probability, _KEPT_SCORE)
+        scores = torch.where(masked, probability, _KEPT_SCORE if known_scores is None else known_scores)
+        known_scores = None
     codes = codes if model.config.mean_codes else model.codes(ids)
     return Recovered(ids, codes, confidence, rotation, translation, decoded.contact)
 

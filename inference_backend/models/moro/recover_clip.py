@@ -9,6 +9,7 @@ from torch import Tensor
 from ...protocol.errors import ErrorCode, RecoverError
 from .decoding import decode_tokens
 from .evidence import EvidenceSource, WindowEvidence
+from .guide import Guide
 from .network import Moro
 from .windows import Span, kept_spans, window_spans
 
@@ -36,6 +37,11 @@ class ClipMotion:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def is_finite(self) -> bool:
+        """Whether every number is one."""
+        parts = (self.codes, self.confidence, self.rotation, self.translation, self.contact)
+        return all(bool(part.isfinite().all()) for part in parts)
+
 
 @torch.no_grad()
 def recover_clip(
@@ -46,6 +52,7 @@ def recover_clip(
     reference: bool = False,
     windows_at_once: int = 1,
     progress: Callable[[int], None] = lambda _frames: None,
+    guide: Guide | None = None,
 ) -> ClipMotion:
     """Recover a clip.
 
@@ -57,6 +64,7 @@ def recover_clip(
         reference: the plain reading of the method, for comparison.
         windows_at_once: windows of equal length that are decoded as one batch; more suit small networks on a GPU.
         progress: called with the number of frames that are done, after each window.
+        guide: what another estimator contributes; its seeds take the place of `known_ids`.
 
     Returns:
         The motion, on the CPU. Windows are independent and cut in the middle of their overlaps, as released.
@@ -73,10 +81,11 @@ def recover_clip(
     kept = kept_spans(windows, config.overlap_frames)
     pieces = []
     # Windows with different numbers of known tokens take different numbers of steps, so each goes alone.
-    for group in _equal_runs(windows, 1 if known_ids is not None else windows_at_once):
+    for group in _equal_runs(windows, windows_at_once if known_ids is None and guide is None else 1):
         evidence = [source.window(*windows[i]) for i in group]
         known = None if known_ids is None else torch.stack([known_ids[slice(*windows[i])] for i in group])
-        parts = _recover_windows(model, evidence, steps, known, reference)
+        hints = None if guide is None else guide.window(*windows[group[0]])
+        parts = _recover_windows(model, evidence, steps, known, reference, hints)
         for row, i in enumerate(group):
             keep = slice(kept[i][0] - windows[i][0], kept[i][1] - windows[i][0])
             pieces.append(tuple(part[row, keep].cpu() for part in parts))
@@ -98,16 +107,28 @@ def _equal_runs(windows: list[Span], at_once: int) -> list[list[int]]:
 
 
 def _recover_windows(
-    model: Moro, evidence: list[WindowEvidence], steps: int, known_ids: Tensor | None, reference: bool
+    model: Moro,
+    evidence: list[WindowEvidence],
+    steps: int,
+    known_ids: Tensor | None,
+    reference: bool,
+    guide: Guide | None,
 ) -> tuple[Tensor, ...]:
     """Recover windows of equal length as one batch: the fields of `ClipMotion` with a leading axis."""
     device = model.trajectory_mean.device
     tokens, valid, box, turn = zip(*evidence, strict=True)
     masks = None if valid[0] is None else torch.stack(valid).to(device)
     image = model.dst_former.encode_image(torch.stack(tokens).to(device).float(), masks, torch.stack(box).to(device))
-    known_ids = None if known_ids is None else known_ids.to(device)
-    found = decode_tokens(model, image, steps, known_ids, reference)
     to_camera = torch.stack(turn).to(device)[:, None]
+    scores = None
+    if guide is not None:
+        known_ids, scores = (None if x is None else x[None].to(device) for x in (guide.ids, guide.scores))
+        if guide.coarse is not None:
+            own = (image.translation @ to_camera.mT)[0, :, 0].cpu()
+            path = guide.coarse(slice(0, len(own)), own).to(image.translation)
+            image = image._replace(translation=path[None, :, None] @ to_camera)
+    known_ids = None if known_ids is None else known_ids.to(device)
+    found = decode_tokens(model, image, steps, known_ids, reference, known_scores=scores)
     return (
         found.ids,
         model.smoother(found.codes),

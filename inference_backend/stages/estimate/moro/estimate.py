@@ -1,6 +1,7 @@
 """The MoRo estimator: evidence of a track to motion tokens, to meshes, to the body's parameters."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import roma
@@ -13,6 +14,7 @@ from ....geometry.clock import cubic, slerp
 from ....models.moro.crop_evidence import CropSource
 from ....models.moro.evidence import EvidenceSource
 from ....models.moro.fit_body import BodyFitting
+from ....models.moro.guide import Guide
 from ....models.moro.landmark_evidence import LandmarkSource
 from ....models.moro.network import Moro
 from ....models.moro.recover_clip import recover_clip
@@ -64,7 +66,13 @@ class _Done:
 
 
 def estimate(
-    video: Video, track: PersonTrack, camera: Camera, body: Body, settings: MoroSettings, ctx: StageContext
+    video: Video,
+    track: PersonTrack,
+    camera: Camera,
+    body: Body,
+    settings: MoroSettings,
+    ctx: StageContext,
+    guided_by: Callable[[Moro, NDArray[np.int64]], Guide] | None = None,
 ) -> PoseEvidence:
     """Recover one person's motion in the camera's frame.
 
@@ -75,6 +83,7 @@ def estimate(
         body: the body that the weights were trained for.
         settings: see `MoroSettings`.
         ctx: device, and progress after each batch and window.
+        guided_by: called with the network and its mesh's vertices; what another estimator contributes to the decoding.
 
     Returns:
         The motion of the track's frames; finite whatever the evidence is.
@@ -94,7 +103,13 @@ def estimate(
 
     done = _Done(ctx, n_frames, 0.0 if model.config.backbone is None else _LOOK_SHARE)
     source = _evidence(model, video, track, camera, observed, ctx, done.looked)
-    motion = recover_clip(model, source, settings.steps, progress=done.decoded)
+    guide = None if guided_by is None else guided_by(model, vertex_ids)
+    motion = recover_clip(model, source, settings.steps, progress=done.decoded, guide=guide)
+    if not motion.is_finite() and model.dst_former.compute_dtype == torch.float16:
+        # float16 ends at 65504. Weights that go beyond it are done again in float32.
+        model, _ = load_moro(replace(settings, precision="float32"), body, ctx.device)
+        source = _evidence(model, video, track, camera, observed, ctx, lambda _frames: None)
+        motion = recover_clip(model, source, settings.steps)
     codes, turn, pelvis = (x.to(ctx.device) for x in (motion.codes, motion.rotation, motion.translation))
 
     def meshes(frames: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from inference_backend.models.moro.decoding import (
     step_count,
 )
 from inference_backend.models.moro.evidence import WindowEvidence
+from inference_backend.models.moro.guide import Guide
 from inference_backend.models.moro.recover_clip import recover_clip
 from inference_backend.models.moro.windows import kept_spans, window_spans
 
@@ -221,3 +222,47 @@ def test_bfloat16_backbone_stays_close(make_small_network):
         coarse = model.evidence_tokens(crops)
     assert (exact - coarse).abs().mean() < 0.02 * exact.abs().mean()
     assert not torch.equal(exact, coarse.float())
+
+
+def test_seeds_are_known_at_first_and_then_compete(landmark_network):
+    """Seeds of no certainty are masked again, certain ones stay; plain known tokens always stay."""
+    image, mask_id = features(landmark_network, 4), landmark_network.config.mask_id
+    n_tokens = landmark_network.config.tokenizer.tokens
+    generator = torch.Generator().manual_seed(0)
+    seeds = torch.randint(0, landmark_network.config.tokenizer.codes, (1, 4, n_tokens), generator=generator)
+    seeds[:, ::2] = mask_id
+    there = seeds != mask_id
+    for sure, stay in ((1.0, True), (0.0, False)):
+        trace = []
+        scores = torch.full(seeds.shape, sure)
+        found = decode_tokens(landmark_network, image, 10, seeds, trace=trace, known_scores=scores)
+        assert (trace[0].ids_in == seeds).all()
+        assert (trace[1].ids_in == seeds)[there].all() == stay
+        assert (found.ids != mask_id).all()
+        assert ((found.confidence == 1)[there].all()) == stay
+
+
+def test_seeds_everywhere_still_compete(landmark_network):
+    shape = (1, 3, landmark_network.config.tokenizer.tokens)
+    found = decode_tokens(
+        landmark_network, features(landmark_network, 3), 5, torch.zeros(shape, dtype=torch.int64),
+        known_scores=torch.full(shape, 0.5),
+    )  # fmt: skip
+    assert (found.confidence == 0.5).float().mean() > 0.9
+
+
+def test_a_guide_moves_the_coarse_path_in_the_cameras_frame(landmark_network):
+    source = Memory(landmark_network, 30)
+    asked = []
+
+    def coarse(frames, path):
+        asked.append((frames, path))
+        return path + torch.tensor([0.0, 0.0, 1.0])
+
+    plain = recover_clip(landmark_network, source)
+    moved = recover_clip(landmark_network, source, guide=Guide(coarse=coarse))
+    assert [frames.start for frames, _ in asked] == sorted({frames.start for frames, _ in asked})
+    assert max(frames.stop for frames, _ in asked) == 30
+    assert not torch.equal(plain.translation, moved.translation)
+    same = recover_clip(landmark_network, source, guide=Guide(coarse=lambda _frames, path: path))
+    torch.testing.assert_close(same.translation, plain.translation, atol=1e-4, rtol=1e-4)
