@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import TOKENS_AT_ONCE, Attention, Mlp, TemporalAttention
+from .precision import full_precision
 
 
 class DualBlock(nn.Module):
@@ -64,10 +65,10 @@ class DSTFormer(nn.Module):
 
     def fuse(self, layer: int, x_st: Tensor, x_ts: Tensor) -> Tensor:
         """Weighted sum of the two streams `[...,C]`, softmax weights from both, without joining them in memory."""
-        to_st, to_ts = self.ts_attn[layer].weight.chunk(2, 1)
-        logits = functional.linear(x_st, to_st, self.ts_attn[layer].bias) + functional.linear(x_ts, to_ts)
-        share = torch.sigmoid(logits[..., 1:] - logits[..., :1]).to(x_st.dtype)
-        return torch.lerp(x_st, x_ts, share)
+        with full_precision(x_st):
+            to_st, to_ts = self.ts_attn[layer].weight.chunk(2, 1)
+            logits = functional.linear(x_st, to_st, self.ts_attn[layer].bias) + functional.linear(x_ts, to_ts)
+            return torch.lerp(x_st, x_ts, torch.sigmoid(logits[..., 1:] - logits[..., :1]))
 
     def _fuse_plain(self, layer: int, x_st: Tensor, x_ts: Tensor) -> Tensor:
         weight = self.ts_attn[layer](torch.cat((x_st, x_ts), -1)).softmax(-1)

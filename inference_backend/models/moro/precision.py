@@ -1,4 +1,6 @@
-"""Mixed precision: transformers multiply in bfloat16, their residual stream, norms, heads and tokens stay float32."""
+"""Mixed precision: products inside transformers are rounded to 16 bits, their residual stream, norms, heads and tokens
+stay float32. So do the weights that fuse two streams: their rounding would reach the whole stream, not what is added.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -11,9 +13,16 @@ def mixed_precision(x: Tensor, dtype: torch.dtype) -> AbstractContextManager:
     return nullcontext() if dtype == torch.float32 else torch.autocast(x.device.type, dtype)
 
 
+def full_precision(x: Tensor) -> AbstractContextManager:
+    """Context for work on `x` that must not be rounded."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 def cast_products(module: nn.Module, dtype: torch.dtype) -> None:
     """Store the weights of linear layers (and convolutions) in `dtype`, so that autocast need not cast them again."""
-    for part in module.modules():
+    for name, part in module.named_modules():
+        if "ts_attn" in name.split("."):
+            continue
         if isinstance(part, nn.Linear | nn.Conv2d):
             part.to(dtype)
         elif isinstance(part, nn.MultiheadAttention):

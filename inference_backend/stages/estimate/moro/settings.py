@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 
@@ -15,7 +15,9 @@ class MoroSettings:
         connections: the released tokenizer's connection files (a folder, or one `.npz`), for weights that come without
             their own; None looks for `connections` or `connections.npz` beside the weights.
         steps: decoding steps (1, 5, 10, 20); more are slower.
-        bf16: multiply in bfloat16: over twice as fast where the processor has it, but some tokens come out differently.
+        precision: of the products inside the network: "float32", "float16" or "bfloat16"; "auto" is float16 on CUDA and
+            float32 elsewhere. bfloat16 is over twice as fast on processors that have it, but some tokens come out
+            differently (docs/moro.md).
         refine: let the kinematic solver turn the result towards the well visible landmarks afterwards.
         refine_visibility: visibility from which a landmark counts as well visible.
         refine_iterations: Gauss-Newton steps of that.
@@ -24,7 +26,7 @@ class MoroSettings:
     weights: str | None = None
     connections: str | None = None
     steps: int = 5
-    bf16: bool = False
+    precision: str = "auto"
     refine: bool = False
     refine_visibility: float = 0.65
     refine_iterations: int = 4

@@ -19,6 +19,12 @@ from .settings import MoroSettings
 
 BUNDLED: Final = Path(__file__).resolve().parents[3] / "weights" / "moro_open.safetensors"
 SMPLX_VERTICES: Final = 10475
+_PRECISIONS: Final = {
+    "auto": torch.float32,
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
 _REMEDY: Final = (
     "Convert the released checkpoint as docs/moro.md says and name the file in the setting moro.weights, "
     'or use the estimator "kinematic".'
@@ -75,7 +81,8 @@ def load_moro(settings: MoroSettings, body: Body, device: str) -> tuple[Moro, ND
         The network on the device, and which of the body's vertices its meshes have.
 
     Raises:
-        RecoverError: weights or connections are missing, damaged or of another size, or the body is another one.
+        RecoverError: weights or connections are missing, damaged or of another size, the body is another one,
+            or there is no such precision.
     """
     path = weights_path(settings)
     file = read_weights(path, "cpu")
@@ -102,8 +109,13 @@ def load_moro(settings: MoroSettings, body: Body, device: str) -> tuple[Moro, ND
 
 def _precision(settings: MoroSettings, kind: str) -> torch.dtype:
     """float16 has the tensor cores of a GPU at full speed, and a tenth of bfloat16's rounding."""
-    if settings.precision == "auto":
-        return torch.float16 if kind == "cuda" else torch.float32
-    if kind not in ("cuda", "cpu"):
-        return torch.float32
-    return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[settings.precision]
+    chosen = _PRECISIONS.get(settings.precision)
+    if chosen is None:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f'The setting moro.precision is "{settings.precision}".',
+            f"Use one of: {', '.join(_PRECISIONS)}.",
+        )
+    if settings.precision == "auto" and kind == "cuda":
+        return torch.float16
+    return chosen if kind in ("cuda", "cpu") else torch.float32

@@ -37,7 +37,7 @@ def connections(body):
     return build_connections(body.v_template.numpy(), body.faces.numpy(), (400, 90, 20))
 
 
-def write_network(path, connections, body_sha256, backbone=None):
+def write_network(path, connections, body_sha256, backbone=None, change=lambda _model: None):
     torch.manual_seed(0)
     config = MoroConfig(
         name="small",
@@ -64,6 +64,7 @@ def write_network(path, connections, body_sha256, backbone=None):
     model.dst_former.d_traj_regressor.bias.data = torch.tensor([1.0, 0, 0, 0, -1, 0, 0, 0, 4])
     model.tie_token_table()
     model.set_statistics(bundled_statistics())
+    change(model)
     save_network(model, path, connections, {"body_sha256": body_sha256})
     return path
 
@@ -157,8 +158,22 @@ class TestWholeRuns:
         check(found, 10)
         assert not found.valid.any()
 
-    def test_bfloat16(self, weights, body):
-        check(run(video(), track(6), camera(), body, settings(weights, bf16=True), StageContext()), 6)
+    @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+    def test_sixteen_bits(self, weights, body, precision):
+        check(run(video(), track(6), camera(), body, settings(weights, precision=precision), StageContext()), 6)
+
+    def test_weights_beyond_float16_are_done_in_float32(self, tmp_path, connections, body):
+        def large(model):
+            model.dst_former.d_transformer.blocks_st[0].mlp_s.fc1.weight.data.mul_(1e6)
+            model.dst_former.d_transformer.blocks_st[0].mlp_s.fc2.weight.data.div_(1e6)
+
+        path = write_network(tmp_path / "large.safetensors", connections, body.sha256, change=large)
+        half, exact = (
+            run(video(), track(6), camera(), body, settings(path, precision=precision), StageContext())
+            for precision in ("float16", "float32")
+        )
+        np.testing.assert_array_equal(half.body_pose, exact.body_pose)
+        assert half.valid.all()
 
     def test_refinement_follows_the_landmarks(self, weights, body):
         plain = run(video(), track(), camera(), body, settings(weights), StageContext())
@@ -264,6 +279,12 @@ def test_released_weights_want_smplx(tmp_path, body, weights):
     with pytest.raises(RecoverError, match="10475") as caught:
         load_moro(settings(tmp_path / "released.safetensors"), body, "cpu")
     assert caught.value.code == ErrorCode.WRONG_BODY
+
+
+def test_precision_must_be_one_that_there_is(weights, body):
+    with pytest.raises(RecoverError, match=r"moro\.precision") as caught:
+        run(video(), track(), camera(), body, settings(weights, precision="half"), StageContext())
+    assert caught.value.code == ErrorCode.BAD_SETTING
 
 
 def test_steps_must_be_positive(weights, body):
