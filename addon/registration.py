@@ -7,6 +7,8 @@ import bpy
 from .cleanup import ops as cleanup_ops
 from .cleanup import panel as cleanup_panel
 from .export import ops as export_ops
+from .export import panel as export_panel
+from .export import settings as export_settings
 from .recover import import_result, origin, session, settings
 from .recover import ops as recover_ops
 from .recover import panel as recover_panel
@@ -22,11 +24,13 @@ _CLASSES: Final[tuple[type, ...]] = (
     *recover_ops.CLASSES,
     *import_result.CLASSES,
     *cleanup_ops.CLASSES,
+    *export_settings.CLASSES,
     *export_ops.CLASSES,
     *recover_panel.CLASSES,
     *cleanup_panel.CLASSES,
+    *export_panel.CLASSES,
 )
-_MODULES: Final[tuple[Any, ...]] = (settings, origin, setup_session, session, import_result)
+_MODULES: Final[tuple[Any, ...]] = (settings, export_settings, origin, setup_session, session, import_result)
 """Modules with something to attach beyond their classes."""
 
 

@@ -1,4 +1,4 @@
-"""The panel that cleans a recovered armature again and exports it."""
+"""The panel that cleans a recovered armature again."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from .ops import RecoverMotionClean, RecoverMotionMarkContact, recovered_armatur
 
 
 class RECOVERMOTION_PT_cleanup(bpy.types.Panel):  # noqa: N801  Blender's naming rule for panels
-    """Contacts, clean-up settings and export of the active armature."""
+    """Contacts and clean-up settings of the active armature."""
 
     bl_label = "Recovered Motion"
     bl_space_type = "VIEW_3D"
@@ -35,8 +35,8 @@ class RECOVERMOTION_PT_cleanup(bpy.types.Panel):  # noqa: N801  Blender's naming
         column.prop(settings, "lock_strength")
         column.prop(settings, "lock_blend_s")
         column.prop(settings, "smoothing_s")
+        column.prop(settings, "physics")
         layout.operator(RecoverMotionClean.bl_idname, icon="BRUSH_DATA")
-        layout.operator("recover_motion.export_fbx", icon="EXPORT")
 
 
 class RECOVERMOTION_PT_account(bpy.types.Panel):  # noqa: N801

@@ -4,38 +4,75 @@ from pathlib import Path
 from typing import Final
 
 import bpy
-from bpy_extras.io_utils import ExportHelper
 
-from ...inference_backend.protocol.errors import RecoverError
-from ..cleanup.ops import recovered_armature
-from .fbx import export_fbx
+from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from .batch import Batch, Outcome, run
 
 
-class RecoverMotionExportFbx(bpy.types.Operator, ExportHelper):
-    """Export this person to an FBX file that game engines read right: one root bone, every frame keyed"""
+def armatures_to_export(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The armatures that the settings mean, each once: those selected, or those of selected meshes, or all people."""
+    if context.scene.recover_motion_export.who == "RECOVERED":
+        return [obj for obj in context.scene.objects if obj.type == "ARMATURE" and obj.recover_motion.known]
+    chosen = [*context.selected_objects, *([context.object] if context.object else [])]
+    rigs = [
+        obj if obj.type == "ARMATURE" else obj.find_armature() for obj in chosen if obj.type in ("ARMATURE", "MESH")
+    ]
+    return list(dict.fromkeys(rig for rig in rigs if rig is not None))
 
-    bl_idname = "recover_motion.export_fbx"
-    bl_label = "Export FBX"
+
+class RecoverMotionExport(bpy.types.Operator):
+    """Write files for a game engine or another 3D program. The scene stays as it is"""
+
+    bl_idname = "recover_motion.export"
+    bl_label = "Export"
     bl_options: Final = {"REGISTER"}
-
-    filename_ext = ".fbx"
-    filter_glob: bpy.props.StringProperty(default="*.fbx", options={"HIDDEN"})
-    with_mesh: bpy.props.BoolProperty(name="Body", description="The skinned body as well as the armature", default=True)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """An armature of ours is active."""
-        return recovered_armature(context) is not None
+        """There is something to export."""
+        return bool(armatures_to_export(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Write the file."""
+        """Write the files; what went wrong with some does not stop the others."""
+        window = context.window_manager
+        window.progress_begin(0.0, 1.0)
+        outcome = Outcome()
         try:
-            export_fbx(Path(self.filepath), recovered_armature(context), context.scene, with_mesh=self.with_mesh)
+            for fraction in run(_batch(context), context.scene, outcome):
+                window.progress_update(fraction)
         except RecoverError as error:
+            outcome.problems.append(error)
+        finally:
+            window.progress_end()
+        for note in outcome.notes:
+            self.report({"WARNING"}, note)
+        for error in outcome.problems:
             self.report({"ERROR"}, str(error))
+        if not outcome.files:
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Wrote {self.filepath}")
+        names = outcome.files[0].name + (f" and {len(outcome.files) - 1} more" if len(outcome.files) > 1 else "")
+        self.report({"INFO"}, f"Wrote {names} into {outcome.files[0].parent}")
         return {"FINISHED"}
 
 
-CLASSES: Final = (RecoverMotionExportFbx,)
+def _batch(context: bpy.types.Context) -> Batch:
+    settings = context.scene.recover_motion_export
+    if settings.folder.startswith("//") and not bpy.data.filepath:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"The folder {settings.folder} lies beside the .blend file, which is not saved yet.",
+            "Save the file, or choose another folder.",
+        )
+    return Batch(
+        armatures=armatures_to_export(context),
+        preset=settings.chosen(),
+        options=settings.options(),
+        folder=Path(bpy.path.abspath(settings.folder)),
+        template=settings.template,
+        every_clip=settings.clips != "SHOWN",
+        one_file=settings.clips == "ONE_FILE",
+        scene_frames=settings.clips == "SHOWN" and settings.frames == "SCENE",
+    )
+
+
+CLASSES: Final = (RecoverMotionExport,)

@@ -21,7 +21,9 @@ import_module("tests.conftest")  # makes the checkout importable as the package 
 
 import recover_motion  # noqa: E402
 from recover_motion.addon.compat import Strip, sequencer_strips  # noqa: E402
-from recover_motion.addon.export.fbx import export_fbx  # noqa: E402
+from recover_motion.addon.export.clips import shown_clip  # noqa: E402
+from recover_motion.addon.export.export import ExportOptions, export_file  # noqa: E402
+from recover_motion.addon.export.preset import FOLDER, load_preset  # noqa: E402
 from recover_motion.addon.jobs.job import Job  # noqa: E402
 from recover_motion.addon.recover import session  # noqa: E402
 from recover_motion.inference_backend.protocol.result_format import load_result  # noqa: E402
@@ -58,7 +60,8 @@ def main() -> None:
     person = next(obj for obj in armatures if obj.recover_motion.person_id == main)
     with quiet(out / "blender.log"):
         bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
-        export_fbx(out / f"{video.stem}.fbx", person, scene)
+        preset = load_preset(FOLDER / "fbx.json")
+        export_file(out / f"{video.stem}.fbx", person, scene, [shown_clip(person)], preset, ExportOptions.of(preset))
     began = time.perf_counter()
     with quiet(out / "blender.log"):
         write_pictures(scene, video, out)

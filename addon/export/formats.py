@@ -1,0 +1,156 @@
+"""One function for each kind of file: Blender's own exporter, told what our stage already took care of."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import bpy
+
+from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from .glb_times import set_duration
+from .preset import ExportPreset
+from .stage import Stage
+
+_FBX: Final = {
+    "use_selection": False,
+    "object_types": {"ARMATURE", "MESH"},
+    "add_leaf_bones": False,
+    "use_armature_deform_only": False,
+    "armature_nodetype": "NULL",
+    "mesh_smooth_type": "FACE",
+    "apply_scale_options": "FBX_SCALE_UNITS",
+    # the stage stands in the file's axes already, so that no node has to be turned
+    "use_space_transform": False,
+    "primary_bone_axis": "Y",
+    "secondary_bone_axis": "X",
+    "bake_anim": True,
+    "bake_anim_use_all_bones": True,
+    "bake_anim_use_nla_strips": True,
+    "bake_anim_use_all_actions": False,
+    "bake_anim_force_startend_keying": True,
+    "bake_anim_step": 1.0,
+    "bake_anim_simplify_factor": 0.0,
+    "path_mode": "STRIP",
+}
+_GLB: Final = {
+    "export_format": "GLB",
+    "use_active_scene": True,
+    "use_selection": False,
+    "export_yup": True,
+    "export_skins": True,
+    "export_morph": False,
+    "export_def_bones": False,
+    "export_leaf_bone": False,
+    "export_animations": True,
+    "export_animation_mode": "NLA_TRACKS",
+    "export_force_sampling": True,
+    "export_frame_range": False,
+    "export_anim_single_armature": False,
+    "export_optimize_animation_size": False,
+    "export_current_frame": False,
+    "export_reset_pose_bones": True,
+}
+_USD: Final = {
+    "selected_objects_only": False,
+    "export_animation": True,
+    "export_armatures": True,
+    "only_deform_bones": False,
+    "export_shapekeys": False,
+    "export_lights": False,
+    "export_cameras": False,
+    "convert_world_material": False,
+    "export_materials": True,
+    "export_textures": False,
+    "evaluation_mode": "RENDER",
+}
+
+
+def write_fbx(path: Path, stage: Stage, preset: ExportPreset) -> None:
+    """An FBX file: no node is turned or scaled, the unit is stated."""
+    stage.scene.unit_settings.system = "METRIC"
+    stage.scene.unit_settings.scale_length = preset.declared_m
+    up = {"axis_up": "Z", "axis_forward": "Y"} if preset.up == "Z" else {"axis_up": "Y", "axis_forward": "-Z"}
+    _call("export_scene.fbx", path, stage, _FBX | up | preset.exporter)
+
+
+def write_glb(path: Path, stage: Stage, preset: ExportPreset) -> None:
+    """A binary glTF file; the exporter itself turns Blender's axes into glTF's."""
+    _call("export_scene.gltf", path, stage, _GLB | preset.exporter)
+    render = stage.scene.render
+    set_duration(path, stage.scene.frame_end * render.fps_base / render.fps)
+
+
+def write_bvh(path: Path, stage: Stage, preset: ExportPreset) -> None:
+    """A BVH file: the first joint has six channels, the others three."""
+    options = {
+        "frame_start": stage.scene.frame_start,
+        "frame_end": stage.scene.frame_end,
+        "rotate_mode": "ZXY",
+        "root_transform_only": True,
+    }
+    _call("export_anim.bvh", path, stage, options | preset.exporter)
+
+
+def write_usd(path: Path, stage: Stage, preset: ExportPreset) -> None:
+    """A USD file with a skeleton, its motion and the skinned mesh."""
+    stage.scene.unit_settings.scale_length = preset.declared_m
+    _call("wm.usd_export", path, stage, _USD | preset.exporter)
+
+
+def write_abc(path: Path, stage: Stage, preset: ExportPreset) -> None:
+    """An Alembic cache of the moving surface."""
+    options = {
+        "start": stage.scene.frame_start,
+        "end": stage.scene.frame_end,
+        "selected": False,
+        "as_background_job": False,
+        "evaluation_mode": "RENDER",
+    }
+    _call("wm.alembic_export", path, stage, options | preset.exporter)
+
+
+WRITERS: Final[dict[str, Callable[[Path, Stage, ExportPreset], None]]] = {
+    "fbx": write_fbx,
+    "glb": write_glb,
+    "bvh": write_bvh,
+    "usd": write_usd,
+    "abc": write_abc,
+}
+
+
+def _call(name: str, path: Path, stage: Stage, options: dict[str, Any]) -> None:
+    """Run an exporter on the stage.
+
+    Raises:
+        RecoverError: `MISSING_PART`, the exporter is switched off; `BAD_SETTING`, the preset asks it for what it
+            does not know; `BAD_OUTPUT`, it could not write.
+    """
+    group, _, function = name.partition(".")
+    if function not in dir(getattr(bpy.ops, group)):
+        raise RecoverError(
+            ErrorCode.MISSING_PART,
+            f"Blender's exporter for {path.suffix} files is switched off, or this Blender has none.",
+            "Enable it among the add-ons in Blender's preferences.",
+        )
+    operator = getattr(getattr(bpy.ops, group), function)
+    try:
+        with bpy.context.temp_override(**stage.context):
+            result = operator(filepath=str(path), **options)
+    except TypeError as error:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"Blender's exporter for {path.suffix} files does not know what the export preset asks for ({error}).",
+            "Correct 'exporter' in the preset.",
+        ) from error
+    except (RuntimeError, OSError) as error:
+        raise _unwritable(path, error) from error
+    if result != {"FINISHED"} or not path.is_file() or not path.stat().st_size:
+        raise _unwritable(path, "the exporter gave up")
+
+
+def _unwritable(path: Path, why: object) -> RecoverError:
+    return RecoverError(
+        ErrorCode.BAD_OUTPUT,
+        f"The file {path.name} could not be written ({why}).",
+        "See to it that the folder can be written to and that the disk is not full.",
+    )
