@@ -10,6 +10,8 @@ from ..stages.camera.settings import CameraSettings
 from ..stages.contacts.settings import ContactSettings
 from ..stages.estimate.kinematic.settings import KinematicSettings
 from ..stages.estimate.moro.settings import MoroSettings
+from ..stages.estimate.rope.settings import RopeSettings
+from ..stages.estimate.rope_moro.settings import LinkSettings, RopeMoroSettings
 from ..stages.foot_lock.settings import FootLockSettings
 from ..stages.frames.settings import FrameSettings
 from ..stages.people.settings import PeopleSettings
@@ -28,7 +30,8 @@ class RecoverSettings:
         body: path of the body file; None for the open body.
         estimator_body: path of the body that the estimator's weights were trained for, where that is neither `body`
             nor the open one; the motion is then converted to `body`.
-        frames, shots, people, camera, kinematic, moro, world: the stages up to the motion.
+        frames, shots, people, camera, kinematic, moro, rope, world: the stages up to the motion.
+        links: what Rope hands to MoRo where both run (rope+moro).
         trajectory: where paths are regenerated from what bodies do.
         contacts, foot_lock, physics: clean-up; changing these leaves all earlier stages as they are.
     """
@@ -42,11 +45,18 @@ class RecoverSettings:
     camera: CameraSettings = field(default_factory=CameraSettings)
     kinematic: KinematicSettings = field(default_factory=KinematicSettings)
     moro: MoroSettings = field(default_factory=MoroSettings)
+    rope: RopeSettings = field(default_factory=RopeSettings)
+    links: LinkSettings = field(default_factory=LinkSettings)
     world: WorldSettings = field(default_factory=WorldSettings)
     trajectory: TrajectorySettings = field(default_factory=TrajectorySettings)
     contacts: ContactSettings = field(default_factory=ContactSettings)
     foot_lock: FootLockSettings = field(default_factory=FootLockSettings)
     physics: PhysicsSettings = field(default_factory=PhysicsSettings)
+
+    @property
+    def rope_moro(self) -> RopeMoroSettings:
+        """Settings of the estimator rope+moro: those of either, and the links between them."""
+        return RopeMoroSettings(self.rope, self.moro, self.links)
 
     def to_json(self) -> dict[str, Any]:
         """All values, defaults included, as JSON-able data."""

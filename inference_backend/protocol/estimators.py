@@ -26,7 +26,14 @@ class Offer:
 
 OFFERS: Final[tuple[Offer, ...]] = (
     Offer("kinematic", "Kinematic", "Fits the body to the landmarks over the whole clip; needs no trained weights"),
+    Offer("rope", "Rope", "A network that reads each frame part by part; needs its weights", ("rope",)),
     Offer("moro", "MoRo", "A network that fills in what is hidden from how people move; needs its weights", ("moro",)),
+    Offer(
+        "rope+moro",
+        "Rope and MoRo",
+        "Rope reads the frames, MoRo goes on from what it could see; needs the weights of either",
+        ("rope", "moro"),
+    ),
 )
 """In the order in which a person is offered them; the first is the default."""
 

@@ -10,6 +10,8 @@ from ...protocol.errors import ErrorCode, RecoverError
 from ...records.motion import PoseEvidence
 from .kinematic import settings as kinematic
 from .moro import settings as moro
+from .rope import settings as rope
+from .rope_moro import settings as rope_moro
 from .trained_body import TrainedBody
 
 DEFAULT_ESTIMATOR: Final[str] = "kinematic"
@@ -82,6 +84,42 @@ def _moro_body(settings: moro.MoroSettings) -> TrainedBody:
     return trained_body(settings)
 
 
+def _load_rope() -> Callable[..., Any]:
+    from .rope.estimate import estimate
+
+    return estimate
+
+
+def _rope_weights(settings: rope.RopeSettings) -> str:
+    from .rope.weights import weights_checksum
+
+    return weights_checksum(settings)
+
+
+def _rope_body(settings: rope.RopeSettings) -> TrainedBody:
+    from .rope.weights import trained_body
+
+    return trained_body(settings)
+
+
+def _load_rope_moro() -> Callable[..., Any]:
+    from .rope_moro.estimate import estimate
+
+    return estimate
+
+
+def _rope_moro_weights(settings: rope_moro.RopeMoroSettings) -> str:
+    from .rope_moro.estimate import weights_checksum
+
+    return weights_checksum(settings)
+
+
+def _rope_moro_body(settings: rope_moro.RopeMoroSettings) -> TrainedBody:
+    from .rope_moro.estimate import trained_body
+
+    return trained_body(settings)
+
+
 def _checksum(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -95,6 +133,10 @@ def _checksum(path: Path) -> str:
 
 ESTIMATORS: Final[dict[str, Estimator]] = {
     "kinematic": Estimator("kinematic", "kinematic", kinematic.VERSION, _load_kinematic, _kinematic_weights),
+    "rope": Estimator("rope", "rope", rope.VERSION, _load_rope, _rope_weights, _rope_body),
     "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights, _moro_body),
+    "rope+moro": Estimator(
+        "rope+moro", "rope_moro", rope_moro.VERSION, _load_rope_moro, _rope_moro_weights, _rope_moro_body
+    ),
 }
 """In the order in which a person is offered them, in the words of `protocol.estimators`: each is in both."""

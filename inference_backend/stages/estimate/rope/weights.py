@@ -9,8 +9,9 @@ import torch
 
 from ....body.body import Body
 from ....models.rope.network import Rope
-from ....models.rope.weights_file import load_rope
+from ....models.rope.weights_file import load_rope, read_metadata
 from ....protocol.errors import ErrorCode, RecoverError
+from ..trained_body import TrainedBody
 from .settings import RopeSettings
 
 BUNDLED: Final = Path(__file__).resolve().parents[3] / "weights" / "rope.safetensors"
@@ -47,6 +48,19 @@ def _checksum(path: Path, _size: int, _time: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def trained_body(settings: RopeSettings) -> TrainedBody:
+    """The body that the weights were trained for.
+
+    Raises:
+        RecoverError: the weights are missing, damaged or not ours.
+    """
+    return _body_of(read_metadata(weights_path(settings)))
+
+
+def _body_of(metadata: dict[str, str]) -> TrainedBody:
+    return TrainedBody(metadata.get("body_name", "that they were trained for"), metadata.get("body_sha256"))
+
+
 def load_for_body(settings: RopeSettings, body: Body, device: str) -> Rope:
     """Load the network for a body, ready to run on the device.
 
@@ -55,10 +69,10 @@ def load_for_body(settings: RopeSettings, body: Body, device: str) -> Rope:
     """
     path = weights_path(settings)
     model, metadata = load_rope(path, device)
-    if metadata.get("body_sha256") != body.sha256:
+    if not (trained := _body_of(metadata)).fits(body):
         raise RecoverError(
             ErrorCode.WRONG_BODY,
-            f"The weights {path.name} were trained for another body than {body.name}.",
-            f"Choose the body {metadata.get('body_name', 'that they were trained for')}.",
+            f"The weights {path.name} were trained for another body than {body.name}: for {trained}.",
+            "Choose the body that they were trained for.",
         )
     return model.to(memory_format=torch.channels_last)
