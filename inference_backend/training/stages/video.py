@@ -1,0 +1,152 @@
+"""Video training (MoRo section 3.6): evidence over time, with confidence-guided masking; and the smoother alone.
+
+Half of the steps mask at random. The other half runs the network once on nothing but MASK, keeps what it is sure of as
+its own input, and learns to say the rest: this is what iterative decoding asks of it.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from ...models.moro.decoding import decode_tokens
+from ...models.moro.dst_former import Decoded, ImageFeatures, MotionFeatures
+from ...models.moro.loss_terms import Placement, Prediction, loss_terms, total_loss
+from ...models.moro.losses import token_accuracy
+from ...models.moro.masking import Masked, drawn_share, mask_for_training, mask_least_certain
+from ...models.moro.selection import expected_codes
+from ...models.moro.trajectory import canonical_trajectory, integrate
+from ..data.synthesis import Batch, Synthesis
+from ..data.windows import MotionWindows
+from .batches import Span, Truth
+from .context import Context
+from .scores import pose_scores
+
+_GUIDED_SHARE = 0.5
+_VALIDATION_BATCHES, _VALIDATION_WINDOWS = 3, 24
+
+
+class VideoStage:
+    """Trains everything but the tokenizer; or, as `smoother`, the smoother alone on the network's own predictions."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self.name, self.context, self.plan = name, context, context.plan(name)
+        self.network: nn.Module = context.model
+        self._truth = Truth(context)
+        self._train = context.windows("train")
+        self._synthesis = Synthesis(context.posed, context.generator)
+
+    def parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
+        """Of the transformers and the smoother, without the heads that only motion training uses; or the smoother's."""
+        idle = (".m_pose_regressor", ".m_contact_regressor")
+        for name, p in self.context.model.named_parameters():
+            smoother = name.startswith("smoother.")
+            if smoother or (self.name == "video" and ".dst_former." in name and not any(i in name for i in idle)):
+                yield name, p
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
+        """The terms of the paper's video stage."""
+        self.context.model.train()
+        batch = self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames))
+        mesh = self._truth.meshes(batch.windows)
+        ids = self._truth.ids(mesh)
+        if self.name == "smoother":
+            return self._smoothing(batch, mesh, ids)
+        model, network = self.context.model, self.context.model.dst_former
+        evidence = batch.evidence
+        image = network.encode_image(evidence.tokens, evidence.valid, evidence.box)
+        generator = self.context.generator
+        coarse = canonical_trajectory(image.rotation.detach(), image.translation.detach(), model.statistics)
+        guided = torch.rand((), generator=generator, device=generator.device) < _GUIDED_SHARE
+        if guided:
+            masked, canonical = self._guided(ids, image, coarse)
+        else:
+            masked = mask_for_training(ids, model.config.mask_id, {"random": 0.5, "full": 0.5}, generator)
+            canonical = coarse
+        motion, decoded = self._pass(masked.ids, canonical, image)
+        terms = self._terms(batch, mesh, masked, image, motion, decoded)
+        figures = {
+            "ce": terms["ce"],
+            "accuracy": token_accuracy(decoded.logits, ids),
+            "mesh_mm": 1000 * terms["v3d_local"],
+            "joints_mm": 1000 * terms["j3d_pos"],
+            "velocity_mm": 1000 * terms["j3d_vel"],
+        }
+        return total_loss("video", terms), figures
+
+    def _pass(self, ids: Tensor, canonical: Tensor, image: ImageFeatures) -> tuple[MotionFeatures, Decoded]:
+        network = self.context.model.dst_former
+        camera = network.embed_trajectory(image.rotation, image.translation)
+        motion = network.encode_motion(self.context.model.codes(ids), canonical)
+        return motion, network.decode(motion.pose, image.tokens, motion.trajectory, camera, box=image.box)
+
+    @torch.no_grad()
+    def _guided(self, ids: Tensor, image: ImageFeatures, coarse: Tensor) -> tuple[Masked, Tensor]:
+        """Second-pass input: the first pass's own tokens with the least certain masked, and its refined trajectory."""
+        model = self.context.model
+        nothing = torch.full_like(ids, model.config.mask_id)
+        image = ImageFeatures(*(value.detach() for value in image))
+        _, first = self._pass(nothing, coarse, image)
+        share = drawn_share(self.context.generator)
+        masked = mask_least_certain(ids, first.logits, model.config.mask_id, share)
+        return masked, canonical_trajectory(first.rotation, first.translation, model.statistics)
+
+    def _terms(
+        self,
+        batch: Batch,
+        mesh: Tensor,
+        masked: Masked,
+        image: ImageFeatures,
+        motion: MotionFeatures,
+        decoded: Decoded,
+    ) -> dict[str, Tensor]:
+        model = self.context.model
+        span = self._truth.span(mesh.shape[1])
+        codes = model.smoother(expected_codes(span.of(decoded.logits), model.codebook))
+        prior = Placement(*integrate(motion.canonical, model.statistics, batch.rotation[:, 0], batch.translation[:, 0]))
+        prediction = Prediction(
+            model.meshes(codes),
+            decoded.logits,
+            span.of(decoded.contact),
+            prior=span.place(prior),
+            coarse=span.place(Placement(image.rotation, image.translation)),
+            fine=span.place(Placement(decoded.rotation, decoded.translation)),
+        )
+        target = self._truth.of_batch(batch, mesh, masked.labels, span, with_time=True)
+        return loss_terms("video", prediction, target, self._truth.regressor)
+
+    def _smoothing(self, batch: Batch, mesh: Tensor, ids: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mesh's place and speed after smoothing what decoding settles on."""
+        model, span = self.context.model, self._truth.span(mesh.shape[1])
+        with torch.no_grad():
+            evidence = batch.evidence
+            image = model.dst_former.encode_image(evidence.tokens, evidence.valid, evidence.box)
+            found = decode_tokens(model, image)
+        meshes = model.meshes(span.of(model.smoother(found.codes)))
+        true = span.of(mesh)
+        near = (meshes - true).norm(dim=-1).mean()
+        speed = (meshes.diff(dim=1) - true.diff(dim=1)).norm(dim=-1).mean()
+        right = (found.ids == ids).float().mean()
+        return 10 * near + 100 * speed, {"accuracy": right, "mesh_mm": 1000 * near, "velocity_mm": 1000 * speed}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Five steps of decoding on held-back motion with corrupted landmarks: joint errors in millimetres."""
+        model = self.context.model.eval()
+        windows: MotionWindows = self.context.windows("val", seed=1)
+        synthesis = Synthesis(self.context.posed, torch.Generator(self.context.device).manual_seed(2))
+        sums: dict[str, list[float]] = {}
+        for _ in range(_VALIDATION_BATCHES):
+            batch = synthesis.batch(windows.draw(_VALIDATION_WINDOWS, self.plan.frames))
+            evidence = batch.evidence
+            image = model.dst_former.encode_image(evidence.tokens, evidence.valid, evidence.box)
+            found = decode_tokens(model, image)
+            placement = Placement(found.rotation, found.translation)
+            joints = self._truth.joints(model.meshes(model.smoother(found.codes)), placement)
+            for name, value in pose_scores(joints, batch.joints, batch.landmarks.hidden).items():
+                sums.setdefault(name, []).append(value)
+        return {name: sum(values) / len(values) for name, values in sums.items()}
+
+    def save(self, seconds: float, steps: int) -> None:
+        """Write the network."""
+        self.context.save(self.name, seconds, steps)
