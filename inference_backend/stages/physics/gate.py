@@ -61,7 +61,8 @@ def judge(
         return Verdict(start, end, "joints")
     if np.quantile(pelvis_m[rows], 0.95) > settings.max_pelvis_m:
         return Verdict(start, end, "pelvis")
-    if not after.cost(rows) <= (1 - settings.min_gain) * before.cost(rows) or before.cost(rows) == 0:
+    was, now = before.cost(rows), after.cost(rows)
+    if was < settings.min_cost or now > (1 - settings.min_gain) * was:
         return Verdict(start, end, "no gain")
     return Verdict(start, end, "")
 

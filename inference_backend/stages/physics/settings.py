@@ -25,7 +25,8 @@ class PhysicsSettings:
         segment_s: length of the segments that are judged, seconds.
         max_joint_deg, max_pelvis_m: a segment passes with a mean deviation of its joints, and a 95th percentile of its
             pelvis' deviation, up to these, and
-        min_gain: with a cost (slip in cm/s + penetration in cm) lower by this share.
+        min_gain: with a cost (slip in cm/s + penetration in cm) lower by this share. A segment whose cost is below
+        min_cost has nothing to gain.
     """
 
     mode: str = "never"
@@ -37,6 +38,7 @@ class PhysicsSettings:
     max_joint_deg: float = 5.0
     max_pelvis_m: float = 0.12
     min_gain: float = 0.3
+    min_cost: float = 0.5
 
     def __post_init__(self) -> None:
         """Raise `RecoverError(BAD_SETTING)` for a value that makes no sense."""
@@ -55,6 +57,7 @@ class PhysicsSettings:
             "max_joint_deg": (0, 180),
             "max_pelvis_m": (0, 10),
             "min_gain": (-10, 1),
+            "min_cost": (0, 1000),
         }
         for name, (low, high) in ranges.items():
             if not low <= (value := getattr(self, name)) <= high:

@@ -21,8 +21,6 @@ from .settings import PhysicsSettings
 from .support import supported
 
 MOVED: Final = ("transl", "global_orient", "body_pose")
-TOUCHES_M: Final = 0.01
-"""A sole point below this height touches the floor, whatever its label says."""
 MISSING: Final = (
     "MuJoCo is not installed, so the physics stage was left out. "
     "Repair the backend's environment to have it, or switch physics off."
@@ -61,6 +59,9 @@ def apply_physics(
     except ImportError:
         ctx.note(MISSING)
         return motion, _nothing(motion)
+    if not all(np.isfinite(getattr(motion, name)).all() for name in MOVED):
+        ctx.note(f"The motion of person {motion.person_id} holds values that are no numbers; physics was left out.")
+        return motion, _nothing(motion)
     time_s = video.time_s[motion.frames]
     soles = find_soles(body, motion.betas)
     joints, _ = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
@@ -95,9 +96,12 @@ def apply_physics(
     final = lock_feet(video, moved, contacts, body, pinning, StageContext())
     old, new = (_faults(soles, m, contacts, time_s) for m in (motion, final))
     joints_deg = joint_deviation(motion.body_pose, moved.body_pose)
+    trunk_deg = joint_deviation(motion.global_orient[:, None], moved.global_orient[:, None])
     pelvis_m = np.linalg.norm(moved.transl - motion.transl, axis=1)
     pieces = [piece for run in runs for piece in gate.segments(*run, time_s, settings.segment_s)]
-    verdicts = [gate.judge(piece, done, joints_deg, pelvis_m, old, new, settings) for piece in pieces]
+    verdicts = [
+        gate.judge(piece, done, np.maximum(joints_deg, trunk_deg), pelvis_m, old, new, settings) for piece in pieces
+    ]
     accepted = np.zeros(count, bool)
     for verdict in verdicts:
         accepted[verdict.start : verdict.end] = not verdict.reason
@@ -133,11 +137,10 @@ def _points(soles: Soles, motion: WorldMotion) -> NDArray[np.float64]:
 
 
 def _faults(soles: Soles, motion: WorldMotion, contacts: Contacts, time_s: NDArray[np.float64]) -> FootFaults:
-    """Faults of the points that stand by their labels, or are on the floor anyway."""
+    """Slip of the heels and toes that stand, depth of the whole soles."""
     points = soles.of_motion(motion)
-    touching = points[..., 1] < TOUCHES_M
-    labels = contacts.contact.reshape(-1, 2, 2)
-    touching[:, :, [HEEL, TOE]] |= labels
+    touching = np.zeros(points.shape[:3], bool)
+    touching[:, :, [HEEL, TOE]] = contacts.contact.reshape(-1, 2, 2)
     count = len(points)
     return foot_faults(points.reshape(count, -1, 3), time_s, touching.reshape(count, -1))
 

@@ -47,6 +47,7 @@ def supported(joints: Array, points: Array, valid: NDArray[np.bool_], time_s: Ar
     path = smooth(time_s, middle, 0.5)
     speed = np.linalg.norm(np.gradient(path, time_s, axis=0), axis=1) if len(path) > 1 else np.zeros(len(path))
     sits = drop_short(beside & (speed < SLOW_MPS), time_s, SITS_S)
-    finite = np.isfinite(joints).all((1, 2))
-    good = valid & upright & ~flies & ~sits & finite
+    # Somebody who jumps is higher than they are tall, but not for long.
+    upright = ~drop_short(~upright, time_s, FLIGHT_S)
+    good = valid & upright & ~flies & ~sits
     return drop_short(good, time_s, MIN_RUN_S) & (frame_seconds(time_s) > 0)

@@ -110,7 +110,7 @@ class Tracker:
         time_s = reference.time_s
         count = len(time_s)
         model, data = self._model, self._data
-        states = np.zeros((count, model.nq + model.nv))
+        states = np.full((count, model.nq + model.nv), np.nan)
         assist_n, saturated = np.zeros(count), np.zeros(count)
         done = np.zeros(count, bool)
         fell: list[int] = []
