@@ -79,8 +79,12 @@ def regenerate_paths(
                 "the video and the standing feet say."
             )
         return motions, [_untouched(motion) for motion in motions]
-    people = [_person(video, own, motion, body, settings) for own, motion in zip(evidence, motions, strict=True)]
-    chosen = [i for i, person in enumerate(people) if person.regenerate.any() and len(person.time_s) > 1]
+    people = {
+        i: _person(video, own, motion, body, settings)
+        for i, (own, motion) in enumerate(zip(evidence, motions, strict=True))
+        if len(motion.frames) > 1 and _is_finite(motion)
+    }
+    chosen = [i for i, person in people.items() if person.regenerate.any()]
     if file is not None:
         priors = _from_network(file, [people[i] for i in chosen], settings, ctx)
     else:
@@ -88,7 +92,7 @@ def regenerate_paths(
     out, reports = list(motions), [_untouched(motion) for motion in motions]
     for i, prior in zip(chosen, priors, strict=True):
         out[i], reports[i] = _fused(people[i], prior, world, settings)
-    ctx.progress(1.0, sum(len(person.time_s) for person in people))
+    ctx.progress(1.0, sum(len(motion.frames) for motion in motions))
     return out, reports
 
 
@@ -107,14 +111,16 @@ def _person(
     time_s = video.time_s[motion.frames]
     soles = find_soles(body, motion.betas)
     joints, rotations = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
-    usable = motion.valid & np.isfinite(joints).all((1, 2))
     feet = soles.of(joints, rotations)[:, :, :2].reshape(-1, 4, 3)
-    contact = detect(feet, soles.clearance[:, :2].ravel(), time_s, usable, ContactSettings())
-    confidence = confidence_of(usable, motion.confidence)
+    contact = detect(feet, soles.clearance[:, :2].ravel(), time_s, motion.valid, ContactSettings())
+    confidence = confidence_of(motion.valid, motion.confidence)
     wanted = triggered(confidence, evidence.depth_sigma, _slip(feet, contact, time_s), time_s, settings)
-    # Nothing to go by: nobody seen at all, or numbers that are none.
-    wanted &= bool(usable.any() and np.isfinite(joints).all())
+    wanted &= bool(motion.valid.any())  # else there is nothing to tie a path to
     return _Person(motion, time_s, soles, joints, feet, contact, confidence, wanted)
+
+
+def _is_finite(motion: WorldMotion) -> bool:
+    return all(np.isfinite(values).all() for values in (motion.transl, motion.global_orient, motion.body_pose))
 
 
 def _slip(feet: Array, contact: NDArray[np.bool_], time_s: Array) -> Array:
