@@ -1,10 +1,16 @@
-"""Augmentation of single images with keypoints, for training on image collections (MoRo's supplementary material)."""
+"""Augmentation of pictures in training: boxes of clips, and single images whole (MoRo's supplementary material)."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .augmentation import EXTREME_CROPS, draw_crop
+from .augmentation import EXTREME_CROPS, ImageWarp, crop_to_part, draw_crop, draw_warp, frames_to_crop, jitter_center
+from .image_warp import warp_keypoints, warp_matrix, warp_picture
+
+CLIP_CROP_SHARE = 0.1
+"""Clips that are cropped to a part of the body in pretraining on video; twice as many in the last stage."""
 
 _CROP_SHARE = 0.1
 _PHOTO_SHARE = 0.3
@@ -14,6 +20,75 @@ _HEAD_AND_SHOULDERS = (0, 1, 2, 5, 15, 16, 17, 18)
 _UPPER_BODY = ("shoulders", "head", "torso", "right_arm", "left_arm")
 
 Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """One augmented image.
+
+    Attributes:
+        crop: uint8 `[S,S,3]`, RGB.
+        keypoints: `[44,3]`, x and y from -1 to 1 across the crop, and confidence.
+        center: `[2]`, box centre in pixels of the image, for the box feature.
+        scale: box side in pixels divided by 200, for the box feature: without the warp's enlargement, as released.
+        warp: how the picture was warped; `image_warp.warp_body` does the same to the body.
+    """
+
+    crop: Picture
+    keypoints: NDArray[np.float64]
+    center: NDArray[np.float64]
+    scale: float
+    warp: ImageWarp
+
+
+def augment_image(
+    picture: Picture, keypoints: NDArray, center: NDArray, scale: float, rng: np.random.Generator, size: int = 256
+) -> TrainingImage:
+    """Crop to a part of the body, jitter, mirror, turn, enlarge, and change how it looks, each now and then.
+
+    Args:
+        picture: uint8 `[H,W,3]`, RGB.
+        keypoints: `[44,3]`, x, y in pixels and confidence: OpenPose-25, then 19 extra slots.
+        center: `[2]`, box centre in pixels.
+        scale: box side in pixels divided by 200.
+        rng: source of randomness.
+        size: side of the crop in pixels.
+    """
+    centers, scales = np.asarray(center, dtype=np.float64)[None], np.array([scale], dtype=np.float64)
+    part = draw_image_crop(keypoints[:, 2], rng)
+    if part is not None:
+        centers, scales = crop_to_part(centers, scales, keypoints[None], part, np.ones(1, bool))
+    centers = jitter_center(centers, scales, (picture.shape[1], picture.shape[0]), rng)
+    warp = draw_warp(rng)
+    matrix = warp_matrix(centers[0], float(scales[0]), warp, size)
+    crop = photometric(warp_picture(picture, matrix, size), rng)
+    return TrainingImage(crop, warp_keypoints(keypoints, matrix, warp, size), centers[0], float(scales[0]), warp)
+
+
+def augment_boxes(
+    center: NDArray,
+    scale: NDArray,
+    keypoints: NDArray,
+    size_wh: tuple[int, int],
+    rng: np.random.Generator,
+    share: float = CLIP_CROP_SHARE,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Boxes of a clip: some clips are cropped to one part of the body in some of their frames; all centres jitter.
+
+    Args:
+        center: `[T,2]`, pixels.
+        scale: `[T]`, box side in pixels divided by 200.
+        keypoints: `[T,44,3]`, x, y in pixels and confidence.
+        size_wh: the pictures' width and height.
+        rng: source of randomness.
+        share: clips that are cropped.
+
+    Returns:
+        New centres and scales.
+    """
+    if rng.random() < share:
+        center, scale = crop_to_part(center, scale, keypoints, draw_crop(rng), frames_to_crop(len(scale), rng))
+    return jitter_center(center, scale, size_wh, rng), np.asarray(scale, dtype=np.float64)
 
 
 def draw_image_crop(confidence: NDArray[np.floating], rng: np.random.Generator) -> str | None:
