@@ -158,6 +158,17 @@ class TestWholeRuns:
         check(found, 10)
         assert not found.valid.any()
 
+    @pytest.mark.parametrize("refined", [False, True])
+    def test_landmarks_that_are_no_numbers(self, weights, body, refined):
+        person = track()
+        person.keypoints[3, 7] = np.nan
+        person.keypoints[9] = np.inf
+        person.keypoints_world[5, 20, 2] = np.nan
+        person.visibility[30:33] = np.nan
+        found = run(video(), person, camera(), body, settings(weights, refine=refined), StageContext())
+        check(found, 40)
+        assert found.valid.all(), "gaps of one frame and of three are bridged"
+
     @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
     def test_sixteen_bits(self, weights, body, precision):
         check(run(video(), track(6), camera(), body, settings(weights, precision=precision), StageContext()), 6)
