@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -190,7 +190,10 @@ def recover(
         )
         (placed, paths), placed_key = path_out.value, path_out.key
 
-    # Clean-up: nothing before this point depends on its settings, and nothing after it looks at the video.
+    # Clean-up: nothing before this point depends on its settings, and nothing after it looks at the video. It takes
+    # people one by one, each on a floor at 0: who stands on something goes down to it and up again.
+    levels = [motion.floor_y for motion in placed]
+    placed = [motion.standing_at(0.0) for motion in placed]
     edited = _edited_contacts(job.contacts, video, placed)
     parts = _parts([len(motion.frames) for motion in placed])
     contact_outs: list[Output] = []
@@ -238,6 +241,10 @@ def recover(
         )
         cleaned.append(moved.value[0])
         physics.append(moved.value[1])
+    placed, cleaned = (
+        [replace(motion, floor_y=0.0).standing_at(y) for motion, y in zip(motions, levels, strict=True)]
+        for motions in (placed, cleaned)
+    )
     runner.check_cancelled()
 
     from ..stages.result.assemble import RecoveredPerson, assemble

@@ -1,6 +1,6 @@
 """Records about recovered motion. N frames are those of the person's track; rotations are matrices until the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,11 @@ class PoseEvidence:
 
 @dataclass(frozen=True)
 class WorldMotion:
-    """One person's motion in the world (y up, floor at y = 0, metres). Fields as in `PoseEvidence`."""
+    """One person's motion in the world (y up, floor at y = 0, metres). Fields as in `PoseEvidence`, and:
+
+    Attributes:
+        floor_y: metres, height of what this person stands on: 0 on the shot's floor, else a step, a stage, a roof.
+    """
 
     person_id: int
     shot: int
@@ -50,6 +54,14 @@ class WorldMotion:
     body_pose: NDArray[np.float64]
     transl: NDArray[np.float64]
     confidence: NDArray[np.float32]
+    floor_y: float = 0.0
+
+    def standing_at(self, floor_y: float) -> "WorldMotion":
+        """The same motion moved up or down, so that what the person stands on is at a height."""
+        if floor_y == self.floor_y:
+            return self
+        shift = np.array([0.0, floor_y - self.floor_y, 0.0])
+        return replace(self, transl=self.transl + shift, floor_y=floor_y)
 
 
 @dataclass(frozen=True)

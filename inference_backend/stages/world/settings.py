@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 6
+VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class WorldSettings:
         tilt_deg: degrees by which the camera looks down (negative: up); None finds it from the people.
         roll_deg: degrees by which the camera is turned clockwise about its viewing axis; None finds it. A given tilt
             without a roll means a roll of 0.
-        camera_height_m: metres of the camera over the floor; None finds it from the people.
+        camera_height_m: metres of the camera over the floor; None finds it from the people. Given, it tells people's
+            size, too.
         fuse_depth: steady each person's distance from the camera with what their feet say.
         lateral_s, depth_s: seconds within which motion across and along the viewing ray follows the video; motion
             faster than that follows the feet in contact.

@@ -9,20 +9,21 @@ from ...body.body import Body
 from ...geometry.banded import frame_seconds, smooth
 from ...geometry.feet import Soles, find_soles
 from ...geometry.forward_kinematics import pose_joints
+from ...geometry.stature import resized
+from ...protocol.result_format import person_name
 from ...records.camera import Camera, WorldFrame
 from ...records.context import StageContext
 from ...records.motion import PoseEvidence, WorldMotion
 from ...records.video import Shots, Video
 from ..contacts.detect import detect
 from ..contacts.settings import ContactSettings
+from .floors import Floor, common_floor, given_floor
 from .path import Stance, fuse
 from .settings import WorldSettings
 from .vertical import Vertical, directions, from_angles, from_bodies, with_floor
 
 DEFAULT_HEIGHT_M = 1.5
 """Camera height where nobody's feet tell one."""
-_SAME_FLOOR = (0.75, 1.33)
-"""Range of distances, relative, by which people are moved along their rays to stand on one floor."""
 _STANCE = ContactSettings(height_m=0.045, keep_height_m=0.08, speed_mps=0.5, keep_speed_mps=0.9, floor_error_m=0.15)
 """Wider than for the result: what counts here is that no stance is missed."""
 _STANCE_ON_A_SLOPE = replace(_STANCE, floor_error_m=2.0)
@@ -79,7 +80,7 @@ def place_in_world(
     for shot in range(shots.count):
         index = [i for i, motion in enumerate(motions) if motion.shot == shot and len(motion.frames)]
         people = [_person(motions[i], body, video) for i in index]
-        result = _place_shot(people, settings, ctx, shot if shots.count > 1 else None)
+        result = _place_shot(people, video, body, settings, ctx, shot if shots.count > 1 else None)
         frames = shots.frames(shot)
         rotation[frames], position[frames] = result.rotation, result.position
         placed |= dict(zip(index, result.motions, strict=True))
@@ -115,36 +116,58 @@ class _ShotResult:
     source: str
 
 
-def _place_shot(people: list[_Person], settings: WorldSettings, ctx: StageContext, shot: int | None) -> _ShotResult:
+def _place_shot(
+    people: list[_Person], video: Video, body: Body, settings: WorldSettings, ctx: StageContext, shot: int | None
+) -> _ShotResult:
     where = "" if shot is None else f" of shot {shot + 1}"
     vertical, stances = _find_vertical(people, settings)
     if vertical.source == "level" and people:
         ctx.note(f"Nobody{where} stands upright long enough to show the camera's tilt; it is taken as level.")
-    heights = [_floor_below(person, contact, vertical.up) for person, contact in zip(people, stances, strict=True)]
-    known = [(h, weight) for h, weight in heights if weight > 0]
-    floor_found = bool(known) or settings.camera_height_m is not None
-    if settings.camera_height_m is not None:
-        height = settings.camera_height_m
-    elif known:
-        height = _lowest_floor(*np.array(known).T)
-    else:
-        height = max([h for h, _ in heights], default=DEFAULT_HEIGHT_M)
-        if people:
-            ctx.note(f"No feet on the floor are seen{where}; the floor's height is a guess.")
+    floor, own, floor_found = _find_floor(people, stances, vertical.up, settings, ctx, where)
     rotation = _camera_to_world(vertical.up)
-    eye = np.array([0.0, height, 0.0])
+    eye = np.array([0.0, floor.height, 0.0])
     motions = []
-    for person, contact, (own, _) in zip(people, stances, heights, strict=True):
+    for i, (person, contact) in enumerate(zip(people, stances, strict=True)):
+        if abs(floor.scale[i] - 1) > 1e-6:
+            person, scale = _grown(person, float(floor.scale[i]), body, video)
+            people[i], own[i] = person, own[i] * scale
+        level = 0.0 if floor.shared[i] else floor.height - float(own[i])
         pelvis = person.joints[:, 0] @ rotation.T
-        pelvis, on_floor = _onto_floor(pelvis, own, height, person, ctx)
         offset = person.offset @ rotation.T
-        stance = Stance(offset, contact, person.clearance if on_floor else None)
+        stance = Stance(offset, contact, person.clearance + level)
         sigma = person.motion.depth_sigma.astype(np.float64)
         pelvis = fuse(pelvis + eye, eye, person.confidence, sigma, person.time_s, stance, settings)
-        motions.append(_to_world(person, rotation, pelvis))
+        motions.append(replace(_to_world(person, rotation, pelvis), floor_y=level))
     shift = -_origin(people, motions)
     moved = [replace(motion, transl=motion.transl + shift) for motion in motions]
     return _ShotResult(rotation, eye + shift, moved, floor_found, vertical.source)
+
+
+def _find_floor(
+    people: list[_Person],
+    stances: list[NDArray[np.bool_]],
+    up: NDArray[np.float64],
+    settings: WorldSettings,
+    ctx: StageContext,
+    where: str,
+) -> tuple[Floor, NDArray[np.float64], bool]:
+    """The shot's floor, the camera's height over each person's own, and whether feet or the user tell it."""
+    pairs = [_floor_below(person, contact, up) for person, contact in zip(people, stances, strict=True)]
+    own, seconds = np.array(pairs).reshape(-1, 2).T
+    told = settings.camera_height_m
+    if not people:
+        return Floor(DEFAULT_HEIGHT_M if told is None else told, np.ones(0), np.ones(0, bool)), own, told is not None
+    floor = common_floor(own, seconds) if told is None else given_floor(own, seconds, told)
+    if told is None and not seconds.any():
+        ctx.note(f"No feet on the floor are seen{where}; the floor's height is a guess.")
+    for i in np.flatnonzero(~floor.shared & (seconds > 0)):
+        away = floor.height - own[i]
+        ctx.note(
+            f"The floor under {person_name(people[i].motion.person_id)} seems to lie {abs(away):.2f} m "
+            f"{'higher' if away > 0 else 'lower'} than {'the others stand' if told is None else 'was given'}, more "
+            "than their size can explain; they are left there."
+        )
+    return floor, own, told is not None or bool(seconds.any())
 
 
 def _find_vertical(people: list[_Person], settings: WorldSettings) -> tuple[Vertical, list[NDArray[np.bool_]]]:
@@ -215,41 +238,18 @@ def _floor_below(person: _Person, contact: NDArray[np.bool_], up: NDArray[np.flo
     return float(np.median(lowest)), 0.0
 
 
-def _lowest_floor(heights: NDArray[np.float64], seconds: NDArray[np.float64]) -> float:
-    """Camera height over the lowest floor that people stand on for long; floors about as low are one with errors."""
-    lowest = heights[seconds >= 0.2 * seconds.max()].max()
-    near = (heights > lowest - 0.5) | (heights > _SAME_FLOOR[0] * lowest)
-    return _weighted_median(heights[near], seconds[near])
-
-
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
 
 
-def _onto_floor(
-    pelvis: NDArray[np.float64], own: float, height: float, person: _Person, ctx: StageContext
-) -> tuple[NDArray[np.float64], bool]:
-    """Bring a person's floor, `own` metres below the camera, to the shot's floor, `height` metres below it.
-
-    Body size and distance cannot be told apart from one image, so the person is moved along the viewing rays: the
-    floor under them is scaled about the camera, which keeps their feet where they are in the image. What a believable
-    change of distance cannot explain is a vertical shift; somebody who stands higher than the others is left there.
-
-    Args:
-        pelvis: `[N,3]`, world axes, camera at 0.
-
-    Returns:
-        the new path, and whether it stands on the shot's floor.
-    """
-    if own < height - 0.5 and own / height < _SAME_FLOOR[0]:
-        ctx.note(f"Person {person.motion.person_id} seems to stand higher than the others and is left there.")
-        return pelvis, False
-    scale = float(np.clip(height / own, *_SAME_FLOOR)) if min(own, height) > 0.3 else 1.0
-    below = pelvis.copy()
-    below[:, 1] = -own
-    return pelvis + (scale - 1) * below + np.array([0.0, scale * own - height, 0.0]), True
+def _grown(person: _Person, scale: float, body: Body, video: Video) -> tuple[_Person, float]:
+    """A person of another size, who looks the same from the camera; and the scale that their body could take."""
+    betas, scale = resized(body, person.motion.betas, scale)
+    grown = _person(replace(person.motion, betas=betas), body, video)
+    pelvis = scale * person.joints[:, 0]
+    return _person(replace(grown.motion, transl=pelvis - grown.soles.joints[0]), body, video), scale
 
 
 def _camera_to_world(up: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -281,4 +281,5 @@ def _origin(people: list[_Person], motions: list[WorldMotion]) -> NDArray[np.flo
 
 
 def _empty(motion: PoseEvidence) -> WorldMotion:
-    return WorldMotion(**{name: getattr(motion, name) for name in WorldMotion.__dataclass_fields__})
+    fields = {name: getattr(motion, name) for name in WorldMotion.__dataclass_fields__ if name != "floor_y"}
+    return WorldMotion(**fields)

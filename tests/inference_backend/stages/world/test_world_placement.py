@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
+from inference_backend.geometry.feet import find_soles
+from inference_backend.geometry.forward_kinematics import pose_joints
+from inference_backend.geometry.stature import resized
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.records.context import StageContext
 from inference_backend.records.video import Shots
@@ -131,17 +134,81 @@ def test_everybody_stands_on_one_floor(studio):
     """Somebody whose size is wrong is at a wrong distance: the others' floor tells."""
     walk = studio.walk(heading=0.4)
     right = studio.film(walk, EYE, 15.0, person_id=1)
-    J0 = walk.soles.joints[0]
-    near = studio.film(walk, EYE, 15.0, person_id=2)
-    near = replace(near, transl=(near.transl + J0) * 0.92 - J0)
+    near = shrunk(studio, studio.film(walk, EYE, 15.0, person_id=2), 0.95)
     world, motions = place(studio, walk, [right, right, near], tilt_deg=15.0)
-    assert world.cam_pos_world[0, 1] == pytest.approx(EYE[1], abs=0.03)
+    assert world.cam_pos_world[0, 1] == pytest.approx(EYE[1], abs=0.04)
     for motion in motions:
-        lowest = walk.soles.of_motion(motion)[..., 1].min((1, 2))
+        lowest = find_soles(studio.body, motion.betas).of_motion(motion)[..., 1].min((1, 2))
         assert abs(np.median(lowest)) < 0.03
+        assert motion.floor_y == 0
     assert [m.person_id for m in motions] == [1, 1, 2]
-    # The 8 % that the size is wrong by were half a metre before.
-    assert np.linalg.norm(motions[2].transl - motions[0].transl, axis=1).mean() < 0.25
+    assert stature(studio, motions[2]) > 1.02 * stature(studio, near)
+    # The 5 % that the size is wrong by were a third of a metre before.
+    assert np.linalg.norm(motions[2].transl - motions[0].transl, axis=1).mean() < 0.12
+    # And the picture stays the same, whoever was moved.
+    for film, motion in ((right, motions[0]), (near, motions[2])):
+        assert pixels_off(studio, world, film, motion) < 2.5
+
+
+def shrunk(studio, film, scale):
+    """The same picture of a smaller person nearby."""
+    pelvis = film.transl + find_soles(studio.body, film.betas).joints[0]
+    betas, scale = resized(studio.body, film.betas, scale)
+    return replace(film, betas=betas, transl=scale * pelvis - find_soles(studio.body, betas).joints[0])
+
+
+def stature(studio, motion):
+    rest = find_soles(studio.body, motion.betas).joints
+    return rest[15, 1] - rest[[10, 11], 1].mean()
+
+
+def pixels_off(studio, world, film, motion):
+    """How far the joints of a placed motion are from those of the film in the picture, mean."""
+    K = studio.camera(1).K[0]
+    before = find_soles(studio.body, film.betas)
+    after = find_soles(studio.body, motion.betas)
+    seen, _ = pose_joints(before.joints, film.global_orient, film.body_pose, film.transl)
+    there, _ = pose_joints(after.joints, motion.global_orient, motion.body_pose, motion.transl)
+    there = (there - world.cam_pos_world[film.frames][:, None]) @ world.R_cam_to_world[0]
+    a, b = (x @ K.T for x in (seen, there))
+    return np.linalg.norm(a[..., :2] / a[..., 2:] - b[..., :2] / b[..., 2:], axis=-1).mean()
+
+
+@pytest.mark.parametrize("higher", [0.5, -0.5])
+def test_floors_that_no_size_explains_stay_apart(studio, higher):
+    walk = studio.walk(heading=0.4)
+    right = studio.film(walk, EYE, 15.0, person_id=0)
+    other = studio.film(walk, EYE - [0, higher, 0], 15.0, person_id=1)
+    said = []
+    world, motions = place(studio, walk, [right, other], ctx=StageContext(note=said.append), tilt_deg=15.0)
+    assert len(said) == 1
+    for film, motion in zip((right, other), motions, strict=True):
+        assert pixels_off(studio, world, film, motion) < 2.5
+        np.testing.assert_array_equal(motion.betas, film.betas)
+        lowest = walk.soles.of_motion(motion)[..., 1].min((1, 2))
+        assert np.median(lowest) == pytest.approx(motion.floor_y, abs=0.03)
+    heights = sorted(motion.floor_y for motion in motions)
+    assert heights[0] == 0
+    assert heights[1] == pytest.approx(0.5, abs=0.05)
+    assert f"person {[m.floor_y > 0 for m in motions].index(True) + 1}" in said[0]
+
+
+def test_a_known_camera_height_tells_the_size(studio):
+    walk = studio.walk(heading=0.4)
+    film = studio.film(walk, EYE, 15.0)
+    near = shrunk(studio, film, 0.9)
+    world, (motion,) = place(studio, walk, [near], tilt_deg=15.0, camera_height_m=EYE[1])
+    assert stature(studio, motion) == pytest.approx(stature(studio, film), rel=0.015)
+    assert pixels_off(studio, world, near, motion) < 2.0
+    assert motion.floor_y == 0
+
+
+def test_a_motion_moves_between_floors(studio):
+    motion = studio.walk(speed=0).motion
+    raised = motion.standing_at(0.4)
+    np.testing.assert_allclose(raised.transl - motion.transl, np.tile([0, 0.4, 0], (len(motion.frames), 1)))
+    assert raised.floor_y == 0.4
+    np.testing.assert_allclose(raised.standing_at(0.0).transl, motion.transl)
 
 
 def test_somebody_on_a_roof_stays_there(studio):
