@@ -78,7 +78,7 @@ def learn(config, images, targets, body, steps, rate):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-    return model, {name: float(term) for name, term in terms.items()}
+    return model, {name: term.item() for name, term in terms.items()}
 
 
 def test_the_truth_costs_nothing(lesson, body):
