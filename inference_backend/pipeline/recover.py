@@ -179,7 +179,7 @@ def recover(
     world, placed = world_out.value
     placed_key = world_out.key
     paths: list[TrajectoryReport] = []
-    if settings.trajectory.trigger != "never":
+    if settings.trajectory.has_work(path_weights):
         path_out = runner.run(
             "trajectory",
             trajectory_stage.VERSION,

@@ -45,6 +45,10 @@ class TrajectorySettings:
     lateral_s: float = 0.3
     depth_s: float = 1.5
 
+    def has_work(self, weights: str) -> bool:
+        """Whether the stage may do or say anything, given the checksum of its weights ("" for none)."""
+        return self.trigger == "always" or (self.trigger == "auto" and bool(weights or self.without_weights))
+
     def __post_init__(self) -> None:
         """Raise `RecoverError(BAD_SETTING)` for a value that makes no sense."""
         if self.trigger not in TRIGGERS:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from inference_backend.pipeline.stages import Stages
 from inference_backend.records.camera import Camera, WorldFrame
-from inference_backend.records.motion import Contacts, PoseEvidence, WorldMotion
+from inference_backend.records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
 from inference_backend.records.people import PersonTrack
 from inference_backend.records.video import Shots, Video
 
@@ -129,6 +129,15 @@ class SyntheticStages(Stages):
         ]
         return WorldFrame(np.tile(flip, (T, 1, 1)), np.zeros((T, 3)), (True,), ("feet",)), placed
 
+    def regenerate_paths(self, video, world, evidence, motions, body, settings, ctx):
+        self.act("trajectory", ctx)
+        none = [np.zeros(len(m.frames), bool) for m in motions]
+        reports = [
+            TrajectoryReport(m.person_id, "none", no, no.astype(np.float32), 0, 0, 0.0, 1.0)
+            for m, no in zip(motions, none, strict=True)
+        ]
+        return motions, reports
+
     def find_contacts(self, video, motion, body, settings, ctx):
         self.act("contacts", ctx)
         return Contacts(motion.person_id, np.ones((len(motion.frames), 4), bool))
@@ -136,6 +145,11 @@ class SyntheticStages(Stages):
     def lock_feet(self, video, motion, contacts, body, settings, ctx):
         self.act("foot_lock", ctx)
         return motion
+
+    def apply_physics(self, video, motion, contacts, body, settings, lock, ctx):
+        self.act("physics", ctx)
+        none = np.zeros(len(motion.frames), bool)
+        return motion, PhysicsReport(motion.person_id, none, (), (), 0, (0.0, 0.0), (0.0, 0.0), 0.0, 0.0, 0.0)
 
 
 def main():
