@@ -1,8 +1,8 @@
-"""MoRo's speed and memory: `python tests/benchmarks/bench_moro.py [--part speed|memory|all] [--device cpu|cuda] [...]`.
+"""MoRo's speed and memory: `python tests/benchmarks/bench_moro.py [--part speed|memory|fit|all] [--device cpu|cuda]`.
 
 Speed: the released size with random weights, crops to meshes; the plain float32 reading (`reference=True`) against the
-default path in one run. On a busy machine read the processor-time columns. Memory: clips of 500 and 2,000 frames, each
-in a process of its own.
+default path in one run, `--compile` with compiled transformers too. On a busy machine read the processor-time columns.
+Memory: clips of 500 and 2,000 frames, each in a process of its own. Fit: meshes to parameters of the open body.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import roma
 import torch
 from torch import Tensor
 
@@ -24,10 +25,13 @@ sys.path.insert(0, str(ROOT))
 from dataclasses import replace  # noqa: E402
 
 from inference_backend.body.body import Body  # noqa: E402
+from inference_backend.models.moro.backbone import VitBlock  # noqa: E402
 from inference_backend.models.moro.build_connections import build_connections  # noqa: E402
 from inference_backend.models.moro.checkpoint import empty_network  # noqa: E402
-from inference_backend.models.moro.config import RESEARCH, MoroConfig  # noqa: E402
+from inference_backend.models.moro.config import OPEN_POINTS, RESEARCH, MoroConfig  # noqa: E402
 from inference_backend.models.moro.crop_evidence import CropSource  # noqa: E402
+from inference_backend.models.moro.dstformer import DualBlock  # noqa: E402
+from inference_backend.models.moro.fit_body import BodyFitting  # noqa: E402
 from inference_backend.models.moro.landmark_evidence import CHANNELS, LandmarkSource  # noqa: E402
 from inference_backend.models.moro.network import Moro  # noqa: E402
 from inference_backend.models.moro.recover_clip import ClipMotion, recover_clip  # noqa: E402
@@ -96,20 +100,37 @@ def matrix_rate(device: str, dtype: torch.dtype) -> float:
     return 4 * 2 * size**3 / (wall if device == "cuda" else cpu) / 1e12
 
 
-def speed(device: str, frames: int) -> list[dict[str, object]]:
+def compile_blocks(model: Moro) -> None:
+    """Compile every transformer block where it is; the first run after this takes long."""
+    for block in model.modules():
+        if isinstance(block, VitBlock):
+            block.compile(dynamic=True)
+        elif isinstance(block, DualBlock):
+            block._spatial = torch.compile(block._spatial, dynamic=True)
+            block._temporal = torch.compile(block._temporal, dynamic=True)
+
+
+def speed(device: str, frames: int, compiled: bool) -> list[dict[str, object]]:
     """Frames a second of the plain reading and of the default path."""
     model = random_network(RESEARCH, device)
     rng = np.random.default_rng(0)
     crops = rng.integers(0, 256, (frames, 256, 256, 3), dtype=np.uint8)
     box = torch.tensor([0.0, 0.0, 0.5]).expand(frames, 3)
     runs = [("reference float32", True, torch.float32), ("default float32", False, torch.float32)]
+    if device == "cuda":
+        runs.append(("default float16", False, torch.float16))
     if device == "cuda" or torch.cpu._is_avx512_bf16_supported():
         runs.append(("default bfloat16", False, torch.bfloat16))
+    if compiled:
+        runs.append((f"compiled {runs[-1][0].split()[1]}", False, runs[-1][2]))
     rows, first = [], None
     if device == "cuda":
         recover(model, crops[:64], box[:64], reference=False)
     for name, reference, dtype in runs:
         model.set_precision(dtype)
+        if name.startswith("compiled"):
+            compile_blocks(model)
+            recover(model, crops, box, reference=False)
         (motion, meshes), wall, cpu = clocked(device, lambda r=reference: recover(model, crops, box, r))
         seconds = wall if device == "cuda" else cpu
         rate = matrix_rate(device, dtype)
@@ -134,7 +155,7 @@ def remember(device: str, frames: int) -> None:
     """Recover a clip of so many frames and print the peak memory; on a CPU with a small network on landmarks."""
     if device == "cuda":
         model = random_network(RESEARCH, device)
-        model.set_precision(torch.bfloat16)
+        model.set_precision(torch.float16)
         crops = (np.zeros((256, 256, 3), np.uint8) for _ in range(frames))
         source = CropSource(model, crops, torch.tensor([0.0, 0.0, 0.5]).expand(frames, 3))
         torch.cuda.reset_peak_memory_stats()
@@ -164,13 +185,35 @@ def memory(device: str) -> None:
     print(json.dumps({"peak_MB": {k: round(v / 1e6) for k, v in peaks.items()}, "ratio": peaks[2000] / peaks[500]}))
 
 
+def fit(device: str, frames: int = 300) -> None:
+    """Milliseconds a frame from meshes of the open body, each vertex off by a centimetre, to parameters."""
+    body = Body.load().to(device)
+    ids = build_connections(body.v_template.cpu().numpy(), body.faces.cpu().numpy(), OPEN_POINTS).vertex_ids
+    torch.manual_seed(0)
+    rotations = roma.rotvec_to_rotmat(0.25 * torch.randn(frames, 22, 3)).to(device)
+    rotations[:, 10:12] = torch.eye(3)  # toes are not fitted
+    flat = torch.eye(3, device=device).expand(frames, 15, 3, 3)
+    betas, transl = 0.8 * torch.randn(10, device=device), torch.randn(frames, 3, device=device)
+    parts = [body(betas, rotations[p, 0], rotations[p, 1:], transl[p], flat[p], flat[p]) for p in body.chunks(frames)]
+    true, joints = torch.cat([p.vertices[:, ids] for p in parts]), torch.cat([p.joints[:, :22] for p in parts])
+    seen = true + 0.01 * torch.randn_like(true)
+    fitting = BodyFitting(body, ids)
+    found, wall, cpu = clocked(device, lambda: fitting.fit(lambda at: seen[at.to(device)], frames))
+    turned, _ = body.skeleton(found.betas, found.rotations[:, 0], found.rotations[:, 1:], found.transl)
+    off = torch.linalg.vector_norm(turned - joints, dim=-1).mean().item()
+    seconds = wall if device == "cuda" else cpu
+    row = {"fit_ms_a_frame": round(1000 * seconds / frames, 1), "joints_mm": round(1000 * off, 2)}
+    print(json.dumps(row | {"points": len(ids), "frames": frames}), flush=True)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="MoRo's speed and memory.")
-    parser.add_argument("--part", choices=("speed", "memory", "all"), default="all")
+    parser.add_argument("--part", choices=("speed", "memory", "fit", "all"), default="all")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--frames", type=int, help="frames of the speed run (500 on a GPU, 16 on a CPU)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--compile", action="store_true", help="also run with compiled transformer blocks")
     parser.add_argument("--remember", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -180,7 +223,9 @@ def main() -> None:
     if options.part in ("memory", "all"):
         memory(options.device)
     if options.part in ("speed", "all"):
-        speed(options.device, options.frames or (500 if options.device == "cuda" else 16))
+        speed(options.device, options.frames or (500 if options.device == "cuda" else 16), options.compile)
+    if options.part in ("fit", "all"):
+        fit(options.device)
 
 
 if __name__ == "__main__":
