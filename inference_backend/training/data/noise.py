@@ -31,9 +31,13 @@ _SLOW: Final = _values(
      "foot": 0.018, "pinky": 0.019, "index": 0.019, "thumb": 0.017}, 0.005
 )  # fmt: skip
 _WHITE: Final = 0.002
-# Bones of the world landmarks by level of the limbs: landmark, parent, constant and slow turn (radians) out of the plane.
+# Bones of the world landmarks by level of the limbs: landmark, parent, constant and slow turn (radians).
 _LEVELS: Final = tuple(
-    tuple((INDEX[f"{side}_{part}"], INDEX[f"{side}_{parent}"], turn) for side in ("left", "right") for part, parent, turn in level)
+    tuple(
+        (INDEX[f"{side}_{part}"], INDEX[f"{side}_{parent}"], turn)
+        for side in ("left", "right")
+        for part, parent, turn in level
+    )
     for level in (
         (("elbow", "shoulder", (0.18, 0.13)), ("knee", "hip", (0.13, 0.09))),
         (("wrist", "elbow", (0.32, 0.27)), ("ankle", "knee", (0.16, 0.11))),

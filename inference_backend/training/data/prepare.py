@@ -33,15 +33,17 @@ def _of_one_figure(clips: Iterator[MocapClip]) -> Iterator[list[MocapClip]]:
         yield list(group)
 
 
-def _fit(clips: list[MocapClip]) -> list[Motion]:
+def _fit(clips: list[MocapClip]) -> list[tuple[MocapClip, Motion]]:
     torch.set_num_threads(1)
     body = Body.load(None, dtype=torch.float64)
     retargeting = Retargeting(body, subject_shape(body, clips))
-    return [retargeting.motion(clip) for clip in clips if len(clip.midhip) >= _SHORTEST]
+    return [(clip, retargeting.motion(clip)) for clip in clips if len(clip.midhip) >= _SHORTEST]
 
 
-def retarget_split(mocap: Path, split: str, workers: int, low_rate: bool) -> tuple[list[Motion], Counter[str]]:
-    """All usable motion of a split, and why how many clips were left out.
+def retarget_split(
+    mocap: Path, split: str, workers: int = 1, low_rate: bool = False
+) -> tuple[list[tuple[MocapClip, Motion]], Counter[str]]:
+    """All usable clips of a split with what they became on the body, and why how many were left out.
 
     Raises:
         RecoverError: the folder has no such packs.
@@ -53,10 +55,10 @@ def retarget_split(mocap: Path, split: str, workers: int, low_rate: bool) -> tup
     else:
         fitted = [_fit(group) for group in groups]
     kept, left_out = [], Counter()
-    for motion in (motion for motions in fitted for motion in motions):
+    for clip, motion in (pair for pairs in fitted for pair in pairs):
         reason = broken(motion)
         if reason is None:
-            kept.append(motion)
+            kept.append((clip, motion))
         else:
             left_out[reason] += 1
     return kept, left_out
@@ -75,7 +77,8 @@ def main(argv: list[str] | None = None) -> int:
     body = Body.load(None)
     try:
         for split in arguments.splits:
-            motions, left_out = retarget_split(arguments.mocap, split, arguments.workers, arguments.low_rate)
+            pairs, left_out = retarget_split(arguments.mocap, split, arguments.workers, arguments.low_rate)
+            motions = [motion for _, motion in pairs]
             path = arguments.out / f"{split}.npz"
             write_archive(path, motions, body.sha256)
             frames = sum(len(m.pelvis) for m in motions)
@@ -92,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
             if arguments.pictures is not None:
                 from .pictures import draw_motions
 
-                draw_motions(motions, body, arguments.pictures / f"{split}.png")
+                draw_motions(pairs, body, arguments.pictures / f"{split}.png")
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1

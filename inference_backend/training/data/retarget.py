@@ -1,7 +1,7 @@
 """Motion capture on the open body: one shape for each subject, then poses that put feet and hands where they were.
 
-Rotations carry over from skeleton to skeleton; what they leave is that other bone lengths make feet slide and sink. So a
-few Gauss-Newton steps turn hips, knees, ankles, shoulders and elbows a little and move the pelvis, until the ankles
+Rotations carry over from skeleton to skeleton; what they leave is that other bone lengths make feet slide and sink. So
+a few Gauss-Newton steps turn hips, knees, ankles, shoulders and elbows a little and move the pelvis, until the ankles
 (and where the source has them in the right place, knees, elbows and wrists) are where the scaled source has them, and
 no sole is under the floor.
 """

@@ -135,7 +135,7 @@ class Synthesis:
     @torch.no_grad()
     def batch(self, windows: Windows) -> Batch:
         """Put windows before cameras."""
-        count, frames = windows.pelvis.shape[:2]
+        count = len(windows.pelvis)
         betas = windows.betas[:, None]
         posed = self.body.pose(betas, windows.rotations)
         offsets = _OFFSET * normal((count, 1, 33, 3), self.generator)

@@ -56,6 +56,11 @@ class Context:
             tables = {k.removeprefix("connections."): v for k, v in tables.items()}
             self.connections = connections_from_tables(tables, start, file.config.tokenizer)
             self.model = load_network(start).to(device)
+            if file.metadata.get("stage") == "tokenizer":
+                # Only its tokenizer has learned something; the rest starts in the size that is asked for now.
+                tokenizer, self.model = self.model.vqvae, self._fresh_network()
+                self.model.vqvae.load_state_dict(tokenizer.state_dict())
+                self.model.tie_token_table()
         self.model.requires_grad_(True)
         self.model.mask_transformer.token_emb.requires_grad_(False)
         self.model.vqvae.vq_vae.requires_grad_(False)

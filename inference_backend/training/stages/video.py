@@ -18,7 +18,7 @@ from ...models.moro.selection import expected_codes
 from ...models.moro.trajectory import canonical_trajectory, integrate
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
-from .batches import Span, Truth
+from .batches import Truth
 from .context import Context
 from .scores import pose_scores
 
