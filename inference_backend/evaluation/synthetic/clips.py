@@ -38,6 +38,7 @@ class SyntheticClip:
         joints: `[N,22,3]`, camera frame.
         points: `[N,33,3]`, the landmarks' true places, camera frame.
         hidden: bool `[N,33]`, the landmark lay behind something.
+        up: `[3]`, the vertical in the camera frame.
     """
 
     name: str
@@ -50,6 +51,7 @@ class SyntheticClip:
     joints: Array
     points: Array
     hidden: NDArray[np.bool_]
+    up: Array
 
 
 def _look_at(eye: Array, target: Array, roll: float) -> Array:
@@ -136,7 +138,17 @@ def make_clip(
     video = Video(Path(f"{motion.name}.synthetic"), FPS, size, np.arange(N) / FPS, np.arange(N))
     camera = Camera(np.repeat(K[None], N, axis=0), dist, ("user",))
     return SyntheticClip(
-        f"{motion.name}@{start}/{seed}", video, track, camera, betas, rotations, pelvis, joints, points, seen.hidden
+        f"{motion.name}@{start}/{seed}",
+        video,
+        track,
+        camera,
+        betas,
+        rotations,
+        pelvis,
+        joints,
+        points,
+        seen.hidden,
+        R @ np.array([0.0, 1.0, 0.0]),
     )
 
 

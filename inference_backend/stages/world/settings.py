@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 7
+VERSION = 8
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
-LEVEL_SIGMA = np.deg2rad([30.0, 4.0])
+LEVEL_SIGMA = np.deg2rad([25.0, 4.0])
 """What is known of a camera before anybody is seen: standard deviations of tilt and roll."""
 BODY_SIGMA = np.deg2rad([5.0, 1.5])
 """How far the mean axis of upright bodies may be off: lean towards the camera is badly seen, lean sideways well."""
@@ -25,6 +25,9 @@ _MASS_AT_JOINTS = np.zeros(22)
 for _joint, _mass in enumerate(_MASS / _MASS.sum()):
     _MASS_AT_JOINTS[_joint] += 0.5 * _mass
     _MASS_AT_JOINTS[_HALF_WAY.get(_joint, _joint)] += 0.5 * _mass
+STRAIGHT, LEVEL_FEET_M = np.deg2rad(20.0), 0.15
+"""Angle between trunk and legs, and difference in height of the feet, at which a body is half as good a plumb line: who
+bends or balances on one leg stands in line with neither."""
 MIN_SPREAD_M = 0.5
 """Extent that feet must cover along a direction before they say anything of the floor's slope along it."""
 
@@ -100,18 +103,20 @@ def _common_axis(axis: NDArray[np.float64], seconds: NDArray[np.float64]) -> tup
 
 def _balance_axes(joints: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """From the middle of the feet to the centre of mass (a balanced body keeps it above them, crouched or not), and
-    whether the person is on their feet: legs unfolded and in line with the trunk, which sitting people's are not."""
+    how good a plumb line that is, 0..1: 0 with legs folded or not in line with the trunk, as sitting people's are."""
     centre = np.einsum("j,mji->mi", _MASS_AT_JOINTS, joints)
     feet = joints[:, [7, 8, 10, 11]].mean(1)
     axis = centre - feet
-    length = np.linalg.norm(axis, axis=-1, keepdims=True)
+    axis = axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9)
     hips, knees, ankles = joints[:, 1:3], joints[:, 4:6], joints[:, 7:9]
     reach = np.linalg.norm(hips - knees, axis=-1) + np.linalg.norm(knees - ankles, axis=-1)
     unfolded = (np.linalg.norm(hips - ankles, axis=-1) > 0.78 * reach).any(1)
     trunk, legs = joints[:, 12] - joints[:, 0], hips.mean(1) - ankles.mean(1)
     cosine = (trunk * legs).sum(-1) / np.maximum(np.linalg.norm(trunk, axis=-1) * np.linalg.norm(legs, axis=-1), 1e-9)
     stands = unfolded & (cosine > np.cos(np.deg2rad(40)))
-    return axis / np.maximum(length, 1e-9), stands.astype(np.float64)
+    bent = np.arccos(np.clip(cosine, -1, 1)) / STRAIGHT
+    lifted = ((ankles[:, 0] - ankles[:, 1]) * axis).sum(-1) / LEVEL_FEET_M
+    return axis, stands / ((1 + bent**4) * (1 + lifted**4))
 
 
 def _offset(up: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
