@@ -101,7 +101,11 @@ def export_file(
         if preset.root == "hips":
             skeleton, poses = with_hips_on_top(skeleton, poses)
         else:
-            skeleton, poses = with_floor_root(skeleton, poses, preset.root_name)
+            origin = getattr(armature, "recover_motion", None)
+            own_axes = _TO_Y_UP.T if preset.up == "Y" else np.eye(3)
+            skeleton, poses = with_floor_root(
+                skeleton, poses, preset.root_name, own_axes, turn_root=origin is not None and origin.known
+            )
         poses = [
             placed(skeleton, clip, when, options.motion, start_at_origin=options.start_at_origin)
             for clip, when in zip(poses, times, strict=True)

@@ -64,6 +64,7 @@ def add_mesh(
     mesh.transform(Matrix(change))
     if np.linalg.det(change[:3, :3]) < 0:
         mesh.flip_normals()
+    mesh.name = source.name
     obj = bpy.data.objects.new(BODY_NAME, mesh)
     stage.made.append(obj)
     stage.scene.collection.objects.link(obj)

@@ -28,28 +28,41 @@ class RootMode(StrEnum):
     IN_PLACE = "in place"
 
 
-def with_floor_root(skeleton: Skeleton, poses: list[Array], name: str) -> tuple[Skeleton, list[Array]]:
+def with_floor_root(
+    skeleton: Skeleton, poses: list[Array], name: str, axes: Array, *, turn_root: bool
+) -> tuple[Skeleton, list[Array]]:
     """Exactly one root bone on the floor: the one there is, or a new one; whatever has no parent hangs on it.
 
     Args:
         skeleton: B bones, upright.
         poses: of each clip, matrices `[T,B,4,4]` in the world.
         name: of a new root bone; made unique.
+        axes: `[3,3]`, a new root bone's own at rest: those of the file, so that engines find it unturned.
+        turn_root: give them also to the root bone there is. No engine knows it yet when it is ours, but the one of a
+            rig from elsewhere must stay as its skeleton has it.
 
     Returns:
         Skeleton and poses; a new root is bone 0 and stands still at the origin.
     """
     root = root_bone(skeleton)
+    own = np.eye(4)
+    own[:3, :3] = axes
     if root is None:
         while name in skeleton.names:
             name += "_root"
         skeleton = Skeleton(
             (name, *skeleton.names),
             (-1, *(parent + 1 if parent >= 0 else 0 for parent in skeleton.parents)),
-            np.concatenate([np.eye(4)[None], skeleton.rest]),
+            np.concatenate([own[None], skeleton.rest]),
             np.concatenate([[ROOT_LENGTH * skeleton.height], skeleton.lengths]),
         )
-        return skeleton, [_with_bone(clip, np.eye(4)) for clip in poses]
+        return skeleton, [_with_bone(clip, own) for clip in poses]
+    if turn_root:
+        change = skeleton.rest[root, :3, :3].T @ axes
+        rest, poses = skeleton.rest.copy(), [clip.copy() for clip in poses]
+        for matrices in (rest[None], *poses):
+            matrices[:, root, :3, :3] = matrices[:, root, :3, :3] @ change
+        skeleton = replace(skeleton, rest=rest)
     if skeleton.tops != [root]:
         order = [root, *(bone for bone in range(len(skeleton.names)) if bone != root)]
         index = {bone: i for i, bone in enumerate(order)}

@@ -104,7 +104,7 @@ def test_a_root_that_stands_still_gets_the_motion_and_helpers_stay_below_it(scen
     for bone in ("root", "ik_foot_root", "ik_foot_l"):
         for fcurve in curves_of(rig, bone):
             fcurve.mute = True
-    preset, found, _ = export(rig, tmp_path, "unreal", motion=RootMode.ROOT_MOTION, all_bones=all_bones)
+    _, found, _ = export(rig, tmp_path, "unreal", motion=RootMode.ROOT_MOTION, all_bones=all_bones)
     assert found.tops == ["root"]
     assert ("ik_foot_l" in found.parents) == all_bones
     assert "pelvis" in found.parents
