@@ -14,7 +14,7 @@ from .parts import BEFORE, NEXT
 from .preset import NECK, SPINE
 from .rest_match import RestMatch
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
-from .turns import about
+from .turns import about, normalised, rotate
 
 _SPINE_JOINTS: Final = ("spine1", "spine2", "spine3")
 
@@ -95,12 +95,20 @@ def _far_ends(rig: TargetRig, part: str) -> Array:
 
 
 def _in_series(rig: TargetRig, match: RestMatch, turns: dict[str, Array], part: str) -> list[Array]:
-    """Turns of a limb's bones in series: all point the same way, and the twist grows from none to all of it."""
-    count = len(rig.parts[part])
-    axis = match.directions[part]
+    """Turns of a limb's bones in series: each keeps its direction, and the twist grows from none to all of it.
+
+    Bones twist about themselves: about the line from joint to joint, a chain that is not straight would miss its end.
+    """
+    nodes = [rig.nodes[i] for i in rig.parts[part]]
     angle = _own_twist(match, turns, part)
-    shares = np.arange(count) / (count - 1)
-    return [multiply(turns[part], about(axis, -(1.0 - share) * angle)) for share in shares]
+    each = []
+    for i, node in enumerate(nodes):
+        if i + 1 < len(nodes):
+            along = rotate(match.facing, normalised(nodes[i + 1].head - node.head))
+            each.append(multiply(turns[part], about(along, -(1.0 - i / (len(nodes) - 1)) * angle)))
+        else:
+            each.append(turns[part])
+    return each
 
 
 def _beside(rig: TargetRig, match: RestMatch, turns: dict[str, Array], part: str) -> list[Array]:
