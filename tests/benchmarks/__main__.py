@@ -84,6 +84,14 @@ BENCHES: Final[dict[str, Bench]] = {
         "bench_keys.py", (Figure("ratio", "keyframe_insert's time over ours, {frames} frames", ">= 100"),), python=BPY
     ),
     "addon": Bench("bench_addon.py", (), python=BPY),  # how long Blender's window stands still, in milliseconds
+    "rope": Bench(
+        "bench_rope.py",
+        (
+            # One thread's time: two quiet cores take half of it, so that 16 stands for 8 ms a frame.
+            Figure("processor_ms_a_frame", "Rope, processor ms a frame: {part}", "<= 16"),
+            Figure("share_of_product", "Rope, rate over a matrix product's: {part}"),
+        ),
+    ),
     "moro": Bench(
         "bench_moro.py",
         (

@@ -8,7 +8,6 @@ from typing import Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from .parts import PartLevel
 from .surface_cloud import SurfaceCloud
@@ -23,8 +22,10 @@ _FINE_ROWS: Final = 320
 _HOLE: Final = 5
 
 
-def visible_labels(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
-    """Which joint's skin is seen in each pixel.
+def visible_labels(
+    cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor, size: tuple[int, int], *smaller: tuple[int, int]
+) -> tuple[Tensor, ...]:
+    """Which joint's skin is seen in each pixel, at one or several sizes of the picture.
 
     Args:
         cloud: of the body that the vertices are of.
@@ -32,13 +33,14 @@ def visible_labels(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor
         K: `[B,3,3]` or `[3,3]`, pixels.
         box: `[B,3]`, square boxes (`camera`), whose middle columns are drawn.
         size: height and width of the picture; the height shows the whole side of the box.
+        smaller: further sizes, each a whole fraction of it; they cost nearly nothing.
 
     Returns:
-        uint8 `[B,h,w]`: 0 background, else 1 + joint of the 24.
+        uint8 `[B,h,w]` for each size: 0 background, else 1 + joint of the 24.
     """
     # Pixels are so many times finer while drawing; the middle one of each block is kept.
-    oversampling = 2 * round((_FINE_ROWS / size[0] - 1) / 2) + 1 if size[0] < _FINE_ROWS else 1
-    height, width = size[0] * oversampling, size[1] * oversampling
+    finer = 2 * round((_FINE_ROWS / size[0] - 1) / 2) + 1 if size[0] < _FINE_ROWS else 1
+    height, width = size[0] * finer, size[1] * finer
     points, facing = cloud(vertices)
     depth = points[..., 2]
     pixels = (points[..., :2] / depth.clamp_min(_NEAREST_M)[..., None]) @ K[..., :2, :2].mT + K[..., None, :2, 2]
@@ -52,16 +54,22 @@ def visible_labels(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor
     key = torch.where(inside, steps * _LABELS + (cloud.labels + 1), _EMPTY)
     buffer = key.new_full((len(key), height * width), _EMPTY).scatter_reduce(1, index, key, "amin")
     closed = _close(buffer.unflatten(1, (height, width)))
-    middle = oversampling // 2
-    kept = closed[:, middle::oversampling, middle::oversampling]
-    return torch.where(kept < _EMPTY, kept % _LABELS, BACKGROUND).to(torch.uint8)
+    labels = torch.where(closed < _EMPTY, closed % _LABELS, BACKGROUND).to(torch.uint8)
+    factors = [height // rows for rows, _ in (size, *smaller)]
+    return tuple(labels[:, factor // 2 :: factor, factor // 2 :: factor] for factor in factors)
 
 
 def _close(keys: Tensor) -> Tensor:
     """Fill holes up to four pixels wide with what surrounds them: nearest of 5 x 5, then farthest of 5 x 5 of these."""
-    for sign in (-1, 1):
-        for kernel in ((_HOLE, 1), (1, _HOLE)):
-            keys = sign * functional.max_pool2d(sign * keys, kernel, 1, (kernel[0] // 2, kernel[1] // 2))
+    for extreme in (torch.minimum, torch.maximum):
+        for axis in (1, 2):
+            kept = keys.clone()
+            for step in range(1, _HOLE // 2 + 1):
+                count = keys.shape[axis] - step
+                for into, of in ((0, step), (step, 0)):
+                    part = kept.narrow(axis, into, count)
+                    extreme(part, keys.narrow(axis, of, count), out=part)
+            keys = kept
     return keys
 
 
@@ -71,12 +79,12 @@ def part_masks(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor, si
     They are amodal with respect to anything but the body itself: an occluder that is pasted in later does not change
     them, so that attention learns where a hidden limb should be. Coarser levels are look-ups (`at_level`).
     """
-    return visible_labels(cloud, vertices, K, box, size).long()
+    return visible_labels(cloud, vertices, K, box, size)[0].long()
 
 
 def silhouettes(cloud: SurfaceCloud, vertices: Tensor, K: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
     """Float `[B,h,w]`, 1 where the body is seen."""
-    return (visible_labels(cloud, vertices, K, box, size) != BACKGROUND).float()
+    return (visible_labels(cloud, vertices, K, box, size)[0] != BACKGROUND).float()
 
 
 def at_level(labels: Tensor, level: PartLevel) -> Tensor:

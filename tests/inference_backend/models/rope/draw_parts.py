@@ -47,7 +47,7 @@ def draw_tables(body: Body) -> None:
         vertices = body(torch.zeros(10), facing, pose, torch.zeros(3)).vertices
         centre = (vertices.amax(0) + vertices.amin(0)) / 2
         vertices = vertices - centre + torch.tensor([0.0, 0.0, 10.0])
-        views.append(visible_labels(cloud, vertices[None], K, torch.tensor([[0.0, 0, 190]]), (384, 288))[0])
+        views.append(visible_labels(cloud, vertices[None], K, torch.tensor([[0.0, 0, 190]]), (384, 288))[0][0])
     figure, axes = plt.subplots(2, len(LEVELS), figsize=(11, 6.6), layout="constrained")
     for column, (name, level) in enumerate(part_levels().items()):
         colours = plt.get_cmap("tab20")(np.arange(len(level)) * 7 % 20)[:, :3]

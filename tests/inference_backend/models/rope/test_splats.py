@@ -69,7 +69,7 @@ def test_the_nearer_body_part_hides_the_farther_one(body, cloud):
         rest = body.rest_joints(torch.zeros(1, 10))[:, 0]
         away = torch.tensor([[0.0, 0, 4.0]])
         vertices = body(torch.zeros(1, 10), facing[None], pose, away - rest).vertices
-        labels = visible_labels(cloud, vertices, K, torch.tensor([[640.0, 360, 550]]), (64, 48))
+        (labels,) = visible_labels(cloud, vertices, K, torch.tensor([[640.0, 360, 550]]), (64, 48))
         seen.append(int((labels == 1 + 20).sum()) + int((labels == 1 + 22).sum()))
     assert seen[0] > 3 * max(seen[1], 1)
 
@@ -80,6 +80,15 @@ def test_outside_and_behind_draw_nothing(cloud, pose_bodies):
     assert silhouettes(cloud, people.vertices, people.K, aside, (64, 48)).sum() == 0
     behind = people.vertices * torch.tensor([1.0, 1, -1])
     assert silhouettes(cloud, behind, people.K, people.box, (64, 48)).sum() == 0
+
+
+def test_several_sizes_at_once(cloud, pose_bodies):
+    people = pose_bodies(2)
+    large, small = visible_labels(cloud, people.vertices, people.K, people.box, (64, 48), (32, 24))
+    assert (large == part_masks(cloud, people.vertices, people.K, people.box, (64, 48))).all()
+    alone = part_masks(cloud, people.vertices, people.K, people.box, (32, 24))
+    assert small.shape == (2, 32, 24)
+    assert (small == alone).float().mean() > 0.97
 
 
 def test_levels_and_mirror(cloud, pose_bodies):
