@@ -1,0 +1,165 @@
+"""Score estimators on synthetic clips: `python -m inference_backend.evaluation.synthetic.compare --mocap FOLDER`.
+
+Motion capture of held-back subjects on the open body, virtual cameras, corrupted landmarks; half of the clips with
+occlusion. Scored by MoRo's protocol in the camera's frame and on the fly, without the stages that come after.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...body.body import Body
+from ...geometry.blazepose import INDEX
+from ...geometry.feet import find_soles
+from ...geometry.forward_kinematics import pose_joints
+from ...protocol.errors import RecoverError
+from ...protocol.skeleton import BODY_JOINTS
+from ...records.context import StageContext
+from ...records.motion import PoseEvidence
+from ...stages.estimate.kinematic.landmarks import figure_of
+from ...stages.estimate.kinematic.settings import KinematicSettings
+from ...stages.estimate.moro.settings import MoroSettings
+from ...stages.estimate.registry import find_estimator
+from ...training.mocap import read_split
+from ..protocols import Pair, moro
+from .clips import FPS, SyntheticClip, choose_motions, make_clip
+from .corruption import Corruption
+
+OCCLUDED: Final = Corruption(events="all", missing=0.03, failures=0.15)
+_COLUMNS: Final = ("MPJPE", "MPJPE-vis", "MPJPE-occ", "PA-MPJPE", "PVE", "GMPJPE", "RTE", "Accel", "G-Accel", "Jitter",
+                   "Sliding")  # fmt: skip
+_VERTEX_STEP: Final = 20
+# The landmark whose hiding hides a joint.
+_SHOWN_BY: Final = {"foot": "foot_index", "collar": "shoulder"}
+Array = NDArray[np.float64]
+
+
+def _shown(hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the 22 joints are seen `[N,22]`, from hidden landmarks `[N,33]`; trunk and head go by the shoulders."""
+    columns = []
+    for name in BODY_JOINTS:
+        side, _, part = name.partition("_")
+        landmark = f"{side}_{_SHOWN_BY.get(part, part)}"
+        columns.append([INDEX[landmark]] if landmark in INDEX else [INDEX["left_shoulder"], INDEX["right_shoulder"]])
+    return np.stack([~hidden[:, column].all(axis=1) for column in columns], axis=1)
+
+
+def make_clips(mocap: Path, split: str, count: int, frames: int, body: Body) -> list[tuple[str, SyntheticClip]]:
+    """Clips by kind (`clear`, `occluded`), the same each time.
+
+    Raises:
+        RecoverError: the folder has no such packs.
+    """
+    figure = figure_of(body)
+    motions = choose_motions(list(read_split(mocap, split)), count, frames=frames)
+    return [
+        (kind, make_clip(motion, figure, frames=frames, seed=i, corruption=corruption))
+        for kind, corruption in (("clear", Corruption()), ("occluded", OCCLUDED))
+        for i, motion in enumerate(motions)
+    ]
+
+
+def _to_world(clip: SyntheticClip) -> Array:
+    """Rotation `[3,3]` from the camera to axes with y up."""
+    up = clip.up / np.linalg.norm(clip.up)
+    right = np.cross(up, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    return np.stack([right, up, np.cross(right, up)])
+
+
+def _vertices(body: Body, betas: Array, rotations: Array, pelvis: Array) -> Array:
+    """Every twentieth vertex `[N,V,3]` of a motion in the camera's frame."""
+    surface = body.subset(range(0, len(body.v_template), _VERTEX_STEP))
+    shape, turned, place = (torch.from_numpy(x).float() for x in (betas, rotations, pelvis))
+    with torch.no_grad():
+        rest = body.rest_joints(shape)[0]
+        joints, world = body.skeleton(shape, turned[:, 0], turned[:, 1:], place - rest)
+        return surface(shape, joints, world).double().numpy()
+
+
+def pair_of(clip: SyntheticClip, found: PoseEvidence, body: Body) -> Pair:
+    """An estimate beside the clip's truth; frames that the estimator does not vouch for count as well."""
+    rest = body.rest_joints(torch.from_numpy(found.betas).float())[:22].double().numpy()
+    joints, turned = pose_joints(rest, found.global_orient, found.body_pose, found.transl)
+    true_rest = body.rest_joints(torch.from_numpy(clip.betas).float())[:22].double().numpy()
+    true, true_turned = pose_joints(true_rest, clip.rotations[:, 0], clip.rotations[:, 1:], clip.pelvis - true_rest[0])
+    world = _to_world(clip)
+    feet = find_soles(body, found.betas).of(joints, turned)[:, :, :2].reshape(len(joints), -1, 3)
+    true_feet = find_soles(body, clip.betas).of(true, true_turned)[:, :, :2].reshape(len(true), -1, 3)
+    rotations = np.concatenate([found.global_orient[:, None], found.body_pose], axis=1)
+    return Pair(
+        name=clip.name,
+        fps=FPS,
+        joint_names=BODY_JOINTS,
+        pred_camera=joints,
+        ref_camera=true,
+        pred_world=joints @ world.T,
+        ref_world=true @ world.T,
+        visible=_shown(clip.hidden),
+        pred_feet=feet @ world.T,
+        ref_feet=true_feet @ world.T,
+        pred_vertices=_vertices(body, found.betas, rotations, found.transl + rest[0]),
+        ref_vertices=_vertices(body, clip.betas, clip.rotations, clip.pelvis),
+    )
+
+
+def _ways(names: list[str], weights: Path | None, steps: list[int]) -> dict[str, tuple[str, Any]]:
+    """Name of a row -> estimator and settings."""
+    ways: dict[str, tuple[str, Any]] = {}
+    for name in names:
+        if name == "moro":
+            base = MoroSettings(weights=None if weights is None else str(weights))
+            ways |= {f"moro, T = {n}": (name, replace(base, steps=n)) for n in steps}
+            ways["moro + refinement"] = (name, replace(base, refine=True))
+        else:
+            ways[name] = (name, KinematicSettings())
+    return ways
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m inference_backend.evaluation.synthetic.compare", description=__doc__
+    )
+    parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
+    parser.add_argument("--split", choices=("val", "test"), default="val")
+    parser.add_argument("--estimators", nargs="*", choices=("kinematic", "moro"), default=["kinematic", "moro"])
+    parser.add_argument("--weights", type=Path, help="MoRo weights; the bundled ones by default")
+    parser.add_argument("--steps", type=int, nargs="*", default=[5], help="decoding steps, a row for each")
+    parser.add_argument("--clips", type=int, default=20, help="motions; each is seen clear and occluded")
+    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
+    arguments = parser.parse_args(argv)
+    try:
+        body = Body.load(None)
+        clips = make_clips(arguments.mocap, arguments.split, arguments.clips, arguments.frames, body)
+        rows: dict[str, dict[str, float]] = {}
+        for way, (name, settings) in _ways(arguments.estimators, arguments.weights, arguments.steps).items():
+            estimate = find_estimator(name).load()
+            pairs: dict[str, list[Pair]] = {}
+            for kind, clip in clips:
+                context = StageContext(device=arguments.device)
+                found = estimate(clip.video, clip.track, clip.camera, body, settings, context)
+                pairs.setdefault(kind, []).append(pair_of(clip, found, body))
+            rows |= {f"{way}, {kind}": moro(group) for kind, group in pairs.items()}
+    except RecoverError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("| | " + " | ".join(_COLUMNS) + " |\n" + "|---" * (len(_COLUMNS) + 1) + "|")
+    for row, figures in rows.items():
+        print(f"| {row} | " + " | ".join(f"{figures.get(c, np.nan):.1f}" for c in _COLUMNS) + " |")
+    if arguments.out is not None:
+        arguments.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
