@@ -61,16 +61,17 @@ def probe(
     """
     rng = np.random.default_rng(0)
     samples: list[tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]] = []
+    placed = _placed(bone_map)
     with untouched(obj, wanted, bone_map, layer):
         set_properties(obj, bone_map, ik=())
         for number in range(_SAMPLES):
             for name in wanted:
                 size = 0.0 if number == 0 else 0.6
-                _turn(
-                    obj.pose.bones[name],
-                    rng.normal(size=3) * size,
-                    rng.normal(size=3) * size * obj.data.bones[name].length,
-                )
+                bone = obj.data.bones[name]
+                shift = rng.normal(size=3) * size * bone.length if name in placed else None
+                if not bone.use_local_location:  # its location runs along other axes than its own
+                    shift = np.zeros(3)
+                _turn(obj.pose.bones[name], rng.normal(size=3) * size, shift)
             layer.update()
             samples.append(_sample(obj, wanted, layer))
     size = max(float(np.ptp([bone.head_local for bone in obj.data.bones], axis=0).max()), 1e-9)
@@ -82,13 +83,21 @@ def probe(
         candidates = _candidates(obj.data.bones[name], wanted)
         turn = _rigid_turn(samples, name, candidates)
         place = _rigid_place(samples, name, candidates, _SAME_PLACE * size)
-        if turn is None or place is None:
+        if turn is None or (place is None and name in placed):
             vague.append(name)
         parent = next((c for c in candidates if c), "")
         turn = turn if turn is not None else parent
         place = place if place is not None else parent
         found[name] = Follow(turn, _turn_offset(samples[0], name, turn), place, _place_offset(samples[0], name, place))
     return found, vague
+
+
+def _placed(bone_map: BoneMap) -> set[str]:
+    """Bones that are moved, not only turned."""
+    names = {bone_map.bones["pelvis"][0], bone_map.root_bone, *bone_map.follow}
+    for limb in bone_map.ik.values():
+        names |= {limb.control, limb.pole}
+    return {name for name in names if name}
 
 
 def _candidates(bone: bpy.types.Bone, wanted: Sequence[str]) -> list[str]:
@@ -145,7 +154,7 @@ def _rigid_place(samples: list[Any], name: str, candidates: Sequence[str], toler
     return None
 
 
-def _turn(bone: bpy.types.PoseBone, vector: Array, shift: Array) -> None:
+def _turn(bone: bpy.types.PoseBone, vector: Array, shift: Array | None) -> None:
     turn = Quaternion(Vector(vector).normalized(), float(np.linalg.norm(vector)))
     if bone.rotation_mode == "QUATERNION":
         bone.rotation_quaternion = turn
@@ -154,7 +163,8 @@ def _turn(bone: bpy.types.PoseBone, vector: Array, shift: Array) -> None:
         bone.rotation_axis_angle = (angle, *axis)
     else:
         bone.rotation_euler = turn.to_euler(bone.rotation_mode, Euler((0, 0, 0), bone.rotation_mode))
-    bone.location = shift
+    if shift is not None:
+        bone.location = shift
 
 
 def set_properties(obj: bpy.types.Object, bone_map: BoneMap, ik: Sequence[str]) -> None:

@@ -247,9 +247,11 @@ def _node(obj: bpy.types.Object, name: str, index: dict[str, int], follow: Follo
     if follow is not None:
         turn_follow = index[follow.turn] if follow.turn else -1
         place_follow = index[follow.place] if follow.place else -1
+        offset = follow.turn_offset
+        axes = offset if bone.use_local_location else multiply(offset, conjugate(turn))
         return Node(
-            name, head, tail, turn, turn_follow, follow.turn_offset, place_follow, follow.place_offset,
-            turn_follow, follow.turn_offset, basis, location, movable,
+            name, head, tail, turn, turn_follow, offset, place_follow, follow.place_offset,
+            turn_follow, axes, basis, location, movable,
         )  # fmt: skip
     parent = bone.parent
     if parent is None:

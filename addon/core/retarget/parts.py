@@ -62,4 +62,4 @@ def rule(part: str) -> str:
     """How a part's rest pose is matched unless a preset says otherwise: `direction`, `heading` or `rest`."""
     if part.endswith(("ankle", "foot")):
         return "heading"
-    return "direction" if part in NEXT and not part.endswith("collar") or part in BEFORE else "rest"
+    return "direction" if (part in NEXT and not part.endswith("collar")) or part in BEFORE else "rest"

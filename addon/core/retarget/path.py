@@ -69,7 +69,7 @@ def proportions(source: SourceMotion, rig: TargetRig, notes: list[str]) -> Propo
 
 def _trunk(theirs: dict[str, Array], ours: dict[str, Array]) -> float:
     top = next((part for part in ("head", NECK, "left_shoulder", "left_collar") if part in theirs), None)
-    if top is None or SPINE not in theirs and "pelvis" not in theirs:
+    if top is None or (SPINE not in theirs and "pelvis" not in theirs):
         return 1.0
     length = np.linalg.norm(theirs[top] - theirs["pelvis"])
     return float(length / np.linalg.norm(ours[top] - ours["pelvis"])) if length > 1e-9 else 1.0

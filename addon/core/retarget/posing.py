@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..quaternions import conjugate, multiply
-from .skeletons import Array, Node, TargetRig
+from .skeletons import Array, TargetRig
 from .turns import rotate
 
 
@@ -51,7 +51,7 @@ def pose(
             shown = multiply(space, node.basis)
         posed.turns.append(np.broadcast_to(shown, (count, 4)))
 
-        place = _place_of(posed, rig.nodes, node.place_follow, node.place_offset, base)
+        place = _place_of(posed, node.place_follow, node.place_offset, base)
         axes = _turn_of(posed, node.axes_follow, base)
         axes = node.axes if axes is None else multiply(axes, node.axes)
         if i in places and node.movable:
@@ -69,7 +69,7 @@ def _turn_of(posed: Posed, follow: int, base: tuple[Array, Array] | None) -> Arr
     return base[0] if base is not None else None
 
 
-def _place_of(posed: Posed, nodes: list[Node], follow: int, offset: Array, base: tuple[Array, Array] | None) -> Array:
+def _place_of(posed: Posed, follow: int, offset: Array, base: tuple[Array, Array] | None) -> Array:
     if follow >= 0:
         return posed.places[follow] + rotate(posed.turns[follow], offset)
     return offset if base is None else base[1] + rotate(base[0], offset)

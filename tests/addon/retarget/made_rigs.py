@@ -35,7 +35,7 @@ def make_source(scene, plain_body: PlainBody, rng, count=60, *, motion=None, con
     return armature
 
 
-def walk(count=90, *, step_s=0.6, step_m=0.55):
+def walk(count=90, *, step_s=0.6, step_m=0.4):
     """A walk on the spot's legs, moved so that planted ankles stand still: motion and contacts `[T,4]`."""
     body = PlainBody()
     vertices, rest = body.shaped(np.zeros(10))
