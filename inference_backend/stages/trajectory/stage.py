@@ -27,7 +27,8 @@ from .weights import find_weights
 Array = NDArray[np.float64]
 _MAX_SPEED_SPREAD = (0.03, 0.5)
 """Metres per second: the seeds' spread is believed within these."""
-_BATCH = 64
+_BATCH = 16
+"""Windows at once on a CPU; on a GPU eight times as many."""
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,21 @@ def _from_network(file: Path, people: list[_Person], settings: TrajectorySetting
         with_hands(torch.from_numpy(cubic(person.time_s, person.joints, clock)))
         for person, clock in zip(people, clocks, strict=True)
     ]
-    drawn = regenerate(
-        loaded.network,
-        loaded.scale,
-        joints,
-        steps=settings.steps or (100 if gpu else 20),
-        seeds=settings.seeds or (4 if gpu else 1),
-        batch=max(1, round(_BATCH * (8 if gpu else 1) * ctx.batch_scale)),
-        tick=lambda fraction: ctx.progress(0.9 * fraction, 0),
-    )
+    # A network this small takes longer to share out than to compute, and threads that wait take the cores from Blender.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        drawn = regenerate(
+            loaded.network,
+            loaded.scale,
+            joints,
+            steps=settings.steps or (100 if gpu else 20),
+            seeds=settings.seeds or (4 if gpu else 1),
+            batch=max(1, round(_BATCH * (8 if gpu else 1) * ctx.batch_scale)),
+            tick=lambda fraction: ctx.progress(0.9 * fraction, 0),
+        )
+    finally:
+        torch.set_num_threads(threads)
     priors = []
     for person, clock, prior in zip(people, clocks, drawn, strict=True):
         path = cubic(clock, prior.path.double().numpy(), person.time_s)

@@ -4,7 +4,6 @@ from inference_backend.pipeline.progress import STAGE_SHARES
 from inference_backend.protocol import messages as m
 from inference_backend.protocol.result_format import load_result
 
-
 EVERYTHING = {"trajectory": {"trigger": "always"}, "physics": {"mode": "always"}}
 
 
