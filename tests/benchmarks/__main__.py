@@ -92,6 +92,13 @@ BENCHES: Final[dict[str, Bench]] = {
             Figure("share_of_product", "Rope, rate over a matrix product's: {part}"),
         ),
     ),
+    "trajectory_physics": Bench(
+        "bench_trajectory_physics.py",
+        (
+            Figure("processor_ms_per_frame", "{run}, processor milliseconds a frame", "<= 6"),
+            Figure("minute_s", "a minute's paths in 100 steps on {gpu}, seconds", "<= 1"),
+        ),
+    ),
     "moro": Bench(
         "bench_moro.py",
         (
