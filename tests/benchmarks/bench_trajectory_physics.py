@@ -42,13 +42,10 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def say(run: str, seconds: tuple[float, float], frames: int) -> None:
+def say(key: str, seconds: tuple[float, float], frames: int) -> None:
     """One line of JSON."""
     wall, processor = (round(1000 * value / frames, 3) for value in seconds)
-    print(
-        json.dumps({"run": run, "frames": frames, "ms_per_frame": wall, "processor_ms_per_frame": processor}),
-        flush=True,
-    )
+    print(json.dumps({key: processor, "wall_ms": wall, "frames": frames}), flush=True)
 
 
 def main() -> None:
@@ -59,7 +56,7 @@ def main() -> None:
     torch.set_num_threads(1)  # as the stage does
     regenerate(network, Scale(), [joints[:240]], steps=2)
     say(
-        "trajectory, CPU size, 20 steps",
+        "trajectory_ms",
         timed(lambda: regenerate(network, Scale(), [joints], steps=20, batch=16)),
         FRAMES,
     )
@@ -75,7 +72,7 @@ def main() -> None:
     settings, lock = PhysicsSettings(mode="auto"), FootLockSettings()
     contacts = Contacts(0, gait.contact)
     seconds = timed(lambda: apply_physics(video, gait.motion, contacts, body, settings, lock, StageContext()))
-    say("physics, whole stage", seconds, FRAMES)
+    say("physics_ms", seconds, FRAMES)
 
 
 if __name__ == "__main__":

@@ -51,5 +51,5 @@ class TrajectoryConfig:
 
 PAPER: Final = TrajectoryConfig()
 """The paper's width, 29 million parameters: for a GPU and 100 steps."""
-CPU: Final = TrajectoryConfig(dim=128, ffn=384, condition=64)
-"""2.2 million parameters: for two cores of a CPU and 20 steps."""
+CPU: Final = TrajectoryConfig(dim=128, ffn=256, condition=64)
+"""1.9 million parameters: for two cores of a CPU and 20 steps."""
