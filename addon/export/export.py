@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
-from ..core.export.root_motion import RootMode, placed, with_floor_root, with_hips_on_top
+from ..core.export.root_motion import RootMode, at_origin, placed, with_floor_root, with_hips_on_top
 from ..core.export.skeleton import Skeleton, clashing_names
 from .clips import Clip
 from .file_names import safe_name
 from .formats import WRITERS
 from .meshes import BODY_NAME, add_mesh, meshes_of
-from .preset import MESH_ONLY, SEVERAL_CLIPS, ExportPreset
+from .preset import MESH_ONLY, SEVERAL_CLIPS, SKELETON_ONLY, ExportPreset
 from .sampling import Sampler
 from .stage import ARMATURE_NAME, Stage, named
 
@@ -113,6 +113,8 @@ def export_file(
         axes = _TO_Y_UP if preset.up == "Y" and preset.file in ("fbx", "bvh") else np.eye(3)
         scale = 1.0 / preset.unit_m
         skeleton = skeleton.turned(axes, scale)
+        if preset.file in SKELETON_ONLY:
+            skeleton = at_origin(skeleton)
         poses = [_in_file_space(clip, axes, scale) for clip in poses]
         stage.add_armature(skeleton)
         names = [path.stem] if len(clips) == 1 else [safe_name(clip.label) for clip in clips]

@@ -60,7 +60,8 @@ _USD: Final = {
     "export_cameras": False,
     "convert_world_material": False,
     "export_materials": True,
-    "export_textures": False,
+    "export_textures": False,  # up to 4.5
+    "export_textures_mode": "KEEP",  # from 4.4 on
     "evaluation_mode": "RENDER",
 }
 
@@ -70,12 +71,12 @@ def write_fbx(path: Path, stage: Stage, preset: ExportPreset) -> None:
     stage.scene.unit_settings.system = "METRIC"
     stage.scene.unit_settings.scale_length = preset.declared_m
     up = {"axis_up": "Z", "axis_forward": "Y"} if preset.up == "Z" else {"axis_up": "Y", "axis_forward": "-Z"}
-    _call("export_scene.fbx", path, stage, _FBX | up | preset.exporter)
+    _call("export_scene.fbx", path, stage, _FBX | up, preset)
 
 
 def write_glb(path: Path, stage: Stage, preset: ExportPreset) -> None:
     """A binary glTF file; the exporter itself turns Blender's axes into glTF's."""
-    _call("export_scene.gltf", path, stage, _GLB | preset.exporter)
+    _call("export_scene.gltf", path, stage, _GLB, preset)
     render = stage.scene.render
     set_duration(path, stage.scene.frame_end * render.fps_base / render.fps)
 
@@ -88,13 +89,13 @@ def write_bvh(path: Path, stage: Stage, preset: ExportPreset) -> None:
         "rotate_mode": "ZXY",
         "root_transform_only": True,
     }
-    _call("export_anim.bvh", path, stage, options | preset.exporter)
+    _call("export_anim.bvh", path, stage, options, preset)
 
 
 def write_usd(path: Path, stage: Stage, preset: ExportPreset) -> None:
     """A USD file with a skeleton, its motion and the skinned mesh."""
     stage.scene.unit_settings.scale_length = preset.declared_m
-    _call("wm.usd_export", path, stage, _USD | preset.exporter)
+    _call("wm.usd_export", path, stage, _USD, preset)
 
 
 def write_abc(path: Path, stage: Stage, preset: ExportPreset) -> None:
@@ -106,7 +107,7 @@ def write_abc(path: Path, stage: Stage, preset: ExportPreset) -> None:
         "as_background_job": False,
         "evaluation_mode": "RENDER",
     }
-    _call("wm.alembic_export", path, stage, options | preset.exporter)
+    _call("wm.alembic_export", path, stage, options, preset)
 
 
 WRITERS: Final[dict[str, Callable[[Path, Stage, ExportPreset], None]]] = {
@@ -118,8 +119,15 @@ WRITERS: Final[dict[str, Callable[[Path, Stage, ExportPreset], None]]] = {
 }
 
 
-def _call(name: str, path: Path, stage: Stage, options: dict[str, Any]) -> None:
+def _call(name: str, path: Path, stage: Stage, options: dict[str, Any], preset: ExportPreset) -> None:
     """Run an exporter on the stage.
+
+    Args:
+        name: of the operator.
+        path: the file.
+        stage: what is written.
+        options: ours; those that this version of Blender does not know are left out.
+        preset: has further ones, which it must know.
 
     Raises:
         RecoverError: `MISSING_PART`, the exporter is switched off; `BAD_SETTING`, the preset asks it for what it
@@ -133,6 +141,8 @@ def _call(name: str, path: Path, stage: Stage, options: dict[str, Any]) -> None:
             "Enable it among the add-ons in Blender's preferences.",
         )
     operator = getattr(getattr(bpy.ops, group), function)
+    known = operator.get_rna_type().properties.keys()
+    options = {key: value for key, value in options.items() if key in known} | preset.exporter
     try:
         with bpy.context.temp_override(**stage.context):
             result = operator(filepath=str(path), **options)

@@ -58,6 +58,6 @@ def read_bvh(path):
     return FileMotion(
         {name: joint["parent"] for name, joint in joints.items()},
         {"": (step * np.arange(count), positions)},
-        {},
+        {name: joint["offset"] for name, joint in joints.items() if not joint["parent"]},
         facts={"channels": {name: joint["channels"] for name, joint in joints.items()}},
     )

@@ -88,6 +88,16 @@ def with_hips_on_top(skeleton: Skeleton, poses: list[Array]) -> tuple[Skeleton, 
     return kept, [clip[:, order][:, again] for clip in poses]
 
 
+def at_origin(skeleton: Skeleton) -> Skeleton:
+    """The same skeleton, its first bone at the origin at rest.
+
+    Readers of BVH files do not agree on whether the first joint's offset comes on top of its positions.
+    """
+    rest = skeleton.rest.copy()
+    rest[:, :3, 3] -= rest[0, :3, 3]
+    return replace(skeleton, rest=rest)
+
+
 def _with_bone(poses: Array, pose: Array) -> Array:
     return np.concatenate([np.broadcast_to(pose, (len(poses), 1, 4, 4)), poses], axis=1)
 
