@@ -231,8 +231,8 @@ def recover(
         moved = runner.run(
             "physics",
             physics_stage.VERSION,
-            lambda ctx, locked=locked, contact=contact: stages.apply_physics(
-                video, locked.value, contact.value, body, settings.physics, settings.foot_lock, ctx
+            lambda ctx, locked=locked, contact=contact, floor=world.floor_found[motion.shot]: stages.apply_physics(
+                video, locked.value, contact.value, floor, body, settings.physics, settings.foot_lock, ctx
             ),
             inputs=[locked.key, contact.key],
             settings=settings.physics,

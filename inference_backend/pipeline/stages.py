@@ -161,6 +161,7 @@ class Stages:
         video: Video,
         motion: WorldMotion,
         contacts: Contacts,
+        floor_found: bool,
         body: Any,
         settings: PhysicsSettings,
         lock: FootLockSettings,
@@ -169,4 +170,4 @@ class Stages:
         """See `stages.physics.stage.apply_physics`."""
         from ..stages.physics.stage import apply_physics
 
-        return apply_physics(video, motion, contacts, body, settings, lock, ctx)
+        return apply_physics(video, motion, contacts, floor_found, body, settings, lock, ctx)

@@ -71,7 +71,7 @@ def main() -> None:
     video = Video(Path("walk.mp4"), gaits.FPS, (1280, 720), gait.time_s, np.arange(len(gait.time_s)))
     settings, lock = PhysicsSettings(mode="auto"), FootLockSettings()
     contacts = Contacts(0, gait.contact)
-    seconds = timed(lambda: apply_physics(video, gait.motion, contacts, body, settings, lock, StageContext()))
+    seconds = timed(lambda: apply_physics(video, gait.motion, contacts, True, body, settings, lock, StageContext()))
     say("physics_ms", seconds, FRAMES)
 
 

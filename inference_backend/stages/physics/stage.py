@@ -31,6 +31,7 @@ def apply_physics(
     video: Video,
     motion: WorldMotion,
     contacts: Contacts,
+    floor_found: bool,
     body: Body,
     settings: PhysicsSettings,
     lock: FootLockSettings,
@@ -42,10 +43,11 @@ def apply_physics(
         video: gives the time stamp of each frame.
         motion: N frames in the world after the foot lock, floor at y = 0.
         contacts: bool `[N,4]`, the feet that the lock holds.
+        floor_found: the floor's height is known; on a guessed one nobody is put.
         body: `body.Body`.
         settings: when and how.
         lock: settings of the foot lock, which pins what slip the simulation leaves.
-        ctx: progress; a note when the simulator is missing.
+        ctx: progress; notes on why nothing was done.
 
     Returns:
         The motion (the very same when nothing was simulated or accepted) and what was done.
@@ -61,6 +63,9 @@ def apply_physics(
         return motion, _nothing(motion)
     if not all(np.isfinite(getattr(motion, name)).all() for name in MOVED):
         ctx.note(f"The motion of person {motion.person_id} holds values that are no numbers; physics was left out.")
+        return motion, _nothing(motion)
+    if not floor_found:
+        ctx.note(f"No floor was found under person {motion.person_id}, so physics was left out.")
         return motion, _nothing(motion)
     time_s = video.time_s[motion.frames]
     soles = find_soles(body, motion.betas)

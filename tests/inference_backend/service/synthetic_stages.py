@@ -146,7 +146,7 @@ class SyntheticStages(Stages):
         self.act("foot_lock", ctx)
         return motion
 
-    def apply_physics(self, video, motion, contacts, body, settings, lock, ctx):
+    def apply_physics(self, video, motion, contacts, floor_found, body, settings, lock, ctx):
         self.act("physics", ctx)
         none = np.zeros(len(motion.frames), bool)
         return motion, PhysicsReport(motion.person_id, none, (), (), 0, (0.0, 0.0), (0.0, 0.0), 0.0, 0.0, 0.0)

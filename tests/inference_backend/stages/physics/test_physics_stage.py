@@ -18,13 +18,14 @@ from inference_backend.stages.physics.stage import MISSING, apply_physics
 from inference_backend.stages.physics.support import supported
 
 
-def run(video_of, body, gait, contact=None, lock=None, **settings):
+def run(video_of, body, gait, contact=None, lock=None, floor=True, **settings):
     said = []
     contacts = Contacts(0, gait.contact if contact is None else contact)
     out, report = apply_physics(
         video_of(gait.time_s),
         gait.motion,
         contacts,
+        floor,
         body,
         PhysicsSettings(**({"mode": "auto"} | settings)),
         lock or FootLockSettings(),
@@ -160,6 +161,14 @@ def test_numbers_that_are_none_do_not_reach_the_simulation(video_of, body, soles
     assert out is broken.motion
     assert not report.simulated.any()
     assert "no numbers" in said[0]
+
+
+def test_without_a_floor_nobody_is_put_on_one(video_of, body, soles):
+    gait = gaits.disturbed(gaits.walk(soles, 2.0), 1)
+    out, report, said = run(video_of, body, gait, mode="always", floor=False)
+    assert out is gait.motion
+    assert not report.segments
+    assert "No floor" in said[0]
 
 
 def test_who_sits_flies_or_lies_is_not_simulated(body, soles):
