@@ -42,6 +42,7 @@ class SurfaceCloud(nn.Module):
         self.register_buffer("weights", weights.to(body.v_template.dtype), persistent=False)
         labels = face_labels(vertex_labels(body).cpu(), faces)[chosen]
         self.register_buffer("labels", labels, persistent=False)
+        self.to(body.v_template.device)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -55,6 +55,10 @@ def settled_motion(
         raise RecoverError(
             ErrorCode.BAD_SETTING, "The setting rope.smoothing_s must be between 0 and 2 seconds.", "Use 0.3 or 0."
         )
+    if len(track) == 0:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT, "There is no frame to recover.", "Choose a part of the clip that shows somebody."
+        )
     model = load_for_body(settings, body, ctx.device)
     observed = observe(video, track, camera)
     settled = settle(look(model, video, track, camera, observed, ctx), observed.time_s, body, settings.smoothing_s)

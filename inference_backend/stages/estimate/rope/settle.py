@@ -18,6 +18,7 @@ from .look import Looked
 
 _DISTANCE_M = 4.0
 _DRIFT_M = 0.02
+_ODDEST_BETA = 5.0  # standard deviations; beyond, bodies turn inside out
 _LEG_AND_TRUNK = (1, 4, 7, 3, 6, 9, 12, 15)
 _PARENTS = (0, 1, 4, 0, 3, 6, 9, 12)
 
@@ -57,10 +58,11 @@ def settle(looked: Looked, time_s: NDArray[np.float64], body: Body, smoothing_s:
         upright[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
         pelvis = torch.tensor([0.0, 0.0, _DISTANCE_M], dtype=torch.float64).expand(count, 3).clone()
         return Settled(torch.zeros(10, dtype=torch.float64), upright, pelvis, visibility, np.full(count, 5.0))
-    index, betas = looked.index[good], one_shape(looked.betas[good], looked.visibility[good])
+    shapes = looked.betas[good].clamp(-_ODDEST_BETA, _ODDEST_BETA)
+    index, betas = looked.index[good], one_shape(shapes, looked.visibility[good])
     visibility[index] = looked.visibility[good][:, : len(BODY_JOINTS)].numpy()
     # Another stature at another distance looks the same.
-    pelvis = looked.pelvis[good] * (_stature(body, betas[None]) / _stature(body, looked.betas[good]))[:, None]
+    pelvis = looked.pelvis[good] * (_stature(body, betas[None]) / _stature(body, shapes))[:, None]
     turned = slerp(time_s[index], looked.rotations[good].numpy(), time_s)
     view = torch.cat((pelvis[:, :2] / pelvis[:, 2:], pelvis[:, 2:].log()), 1).numpy()
     view = np.stack([np.interp(time_s, time_s[index], column) for column in view.T], 1)

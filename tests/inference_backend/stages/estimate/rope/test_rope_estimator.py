@@ -10,7 +10,7 @@ import torch
 
 from inference_backend.body.body import Body
 from inference_backend.models.rope.camera import weak_camera
-from inference_backend.models.rope.config import OPEN
+from inference_backend.models.rope.config import OPEN, RESEARCH_W32
 from inference_backend.models.rope.network import Rope
 from inference_backend.models.rope.weights_file import save_rope
 from inference_backend.protocol.errors import Cancelled, ErrorCode, RecoverError
@@ -115,6 +115,12 @@ def test_long_gaps_are_bridged_but_not_valid(weights, body):
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_very_short_tracks(weights, body, frames):
     check(run(video(9), track(frames, first=4), camera(9), body, settings(weights), StageContext()), frames)
+
+
+def test_no_frames(weights, body):
+    with pytest.raises(RecoverError, match="no frame") as caught:
+        run(video(9), track(0), camera(9), body, settings(weights), StageContext())
+    assert caught.value.code == ErrorCode.BAD_INPUT
 
 
 def test_nobody_seen(weights, body):
@@ -255,6 +261,16 @@ def test_crops_of_pictures(tmp_path):
     row, column = divmod(int(made[0][0].argmax()), 48)
     at = (torch.tensor([column + 0.5, row + 0.5]) - torch.tensor([24, 32])) * view.box[0, 2] / 64 + view.box[0, :2]
     np.testing.assert_allclose(at, [160.5, 120.5], atol=4)
+
+
+def test_pictures_to_motion(tmp_path, body):
+    pytest.importorskip("timm", reason="the optional package timm is not installed")
+    path = tmp_path / "rgb.safetensors"
+    save_rope(Rope(RESEARCH_W32), path, {"body_sha256": body.sha256})
+    files = tuple(tmp_path / f"{i}.png" for i in range(3))
+    for file in files:
+        cv2.imwrite(str(file), np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8))
+    check(run(video(3, images=files), track(3), camera(3), body, settings(path), StageContext()), 3)
 
 
 def test_lift_is_used_with_the_clips_own_intrinsics(weights, body):
