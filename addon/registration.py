@@ -12,6 +12,10 @@ from .export import settings as export_settings
 from .recover import import_result, origin, session, settings
 from .recover import ops as recover_ops
 from .recover import panel as recover_panel
+from .retarget import ops as retarget_ops
+from .retarget import overlay as retarget_overlay
+from .retarget import panel as retarget_panel
+from .retarget import settings as retarget_settings
 from .setup import ops as setup_ops
 from .setup import preferences
 from .setup import session as setup_session
@@ -24,13 +28,25 @@ _CLASSES: Final[tuple[type, ...]] = (
     *recover_ops.CLASSES,
     *import_result.CLASSES,
     *cleanup_ops.CLASSES,
+    *retarget_settings.CLASSES,
+    *retarget_ops.CLASSES,
     *export_settings.CLASSES,
     *export_ops.CLASSES,
     *recover_panel.CLASSES,
     *cleanup_panel.CLASSES,
+    *retarget_panel.CLASSES,
     *export_panel.CLASSES,
 )
-_MODULES: Final[tuple[Any, ...]] = (settings, export_settings, origin, setup_session, session, import_result)
+_MODULES: Final[tuple[Any, ...]] = (
+    settings,
+    export_settings,
+    retarget_settings,
+    retarget_overlay,
+    origin,
+    setup_session,
+    session,
+    import_result,
+)
 """Modules with something to attach beyond their classes."""
 
 

@@ -27,10 +27,10 @@ def rotation_channel(mode: str, quaternions: ArrayLike) -> tuple[str, Array]:
 
 
 def euler_angles(quaternions: ArrayLike, order: str) -> Array:
-    """Euler angles `[T,3]` (x, y, z in radians) without jumps: of the two ways to say a turn, the nearer to the one before.
+    """Euler angles `[T,3]` (x, y, z in radians): of the two ways to say a turn always the nearer to the one before.
 
     Blender's order `XYZ` turns about x first: R = Rz Ry Rx. With (i, j, k) the order and e its parity,
-    R_ki = -e sin b, and (a + pi, pi - b, c + pi) is the other way. Shoemake, "Euler angle conversion", Graphics Gems IV.
+    R_ki = -e sin b, and (a + pi, pi - b, c + pi) is the other way. Shoemake, "Euler angle conversion", 1994.
     """
     matrices = to_matrices(quaternions)
     i, j, k = ("XYZ".index(axis) for axis in order)

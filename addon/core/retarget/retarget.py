@@ -41,7 +41,7 @@ class Retargeted:
 
     Attributes:
         basis: rotation `[T,4]` by node; location: `[T,3]` by node.
-        object_turn, object_place: `[T,4]` and `[T,3]` of the armature object in its own space, where it carries the path.
+        object_turn, object_place: `[T,4]` and `[T,3]` of the object in its own space, where it carries the path.
         figures: how well it follows.
         notes: sentences for the person.
         posed: the rig in its own space.
@@ -149,7 +149,7 @@ class _Body:
         hips = self.hips if drop is None else self.hips - np.outer(drop, self.source.up)
         pelvis = rig.parts["pelvis"][0]
         carrier = _carrier(rig, pelvis)
-        # the hips' middle turns rigidly with the pelvis; where another bone carries that, it is shifted by what is missed
+        # the hips' middle turns with the pelvis; a bone above that carries it is shifted by what is missed
         offset = rotate(self.match.facing, rig.nodes[pelvis].head - hips_middle(rig))
         places[carrier] = hips + rotate(turns["pelvis"], offset)
         if carrier != pelvis:

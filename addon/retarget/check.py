@@ -1,0 +1,94 @@
+"""The check of a retargeted rig as Blender shows it: bone directions beside the source's, and how far feet slide."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import bpy
+import numpy as np
+
+from ..cleanup.contact_keys import contact_keys
+from ..core.contacts import held_values
+from ..core.retarget.bone_map import BoneMap
+from ..core.retarget.figures import slide
+from ..core.retarget.parts import NEXT, SIDES
+from ..core.retarget.skeletons import Array
+from ..core.retarget.turns import angle_between
+
+_FRAMES: Final = 60
+_PART_RULE: Final = ("ankle", "collar")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was measured.
+
+    Attributes:
+        direction_error: largest angle in radians between a limb's bone and the source's.
+        direction_part: the part it is of.
+        slide_m: farthest that a planted foot's bone moved within one contact, metres; None without contacts.
+        frames: how many frames were looked at.
+    """
+
+    direction_error: float
+    direction_part: str
+    slide_m: float | None
+    frames: int
+
+    def sentence(self) -> str:
+        """The figures for a person."""
+        text = f"Largest direction error {np.degrees(self.direction_error):.1f} degrees ({self.direction_part})"
+        feet = f", feet slide {1000 * self.slide_m:.1f} mm" if self.slide_m is not None else ""
+        return f"{text}{feet}; measured in {self.frames} frames."
+
+
+def check(source: bpy.types.Object, obj: bpy.types.Object, bone_map: BoneMap, scene: bpy.types.Scene) -> Check:
+    """Measure a rig that was retargeted, in up to 60 frames of the scene's range; the current frame is kept.
+
+    Args:
+        source: the recovered armature; obj: the rig; bone_map: what its bones show.
+        scene: of both.
+    """
+    frames = np.unique(np.linspace(scene.frame_start, scene.frame_end, _FRAMES).round().astype(int))
+    pairs = limb_pairs(bone_map)
+    now = scene.frame_current, scene.frame_subframe
+    errors = {part: 0.0 for part, *_ in pairs}
+    feet: dict[str, list[Array]] = {side: [] for side in SIDES}
+    try:
+        for frame in frames:
+            scene.frame_set(int(frame))
+            graph = bpy.context.evaluated_depsgraph_get()
+            ours, theirs = source.evaluated_get(graph), obj.evaluated_get(graph)
+            for part, *ends in pairs:
+                errors[part] = max(errors[part], _apart(ours, theirs, *ends))
+            for side in SIDES:
+                chain = bone_map.bones.get(f"{side}_foot") or bone_map.bones.get(f"{side}_ankle")
+                if chain:
+                    feet[side].append(np.array(theirs.matrix_world @ theirs.pose.bones[chain[0]].head))
+    finally:
+        scene.frame_set(now[0], subframe=now[1])
+    worst = max(errors, key=errors.get, default="")
+    slides = []
+    keys = contact_keys(source)
+    for side in SIDES:
+        if f"{side}_toe" in keys and feet[side]:
+            found = slide(np.array(feet[side]), held_values(*keys[f"{side}_toe"], frames) > 0.5)
+            slides += [found] if found is not None else []
+    return Check(errors.get(worst, 0.0), worst, max(slides, default=None), len(frames))
+
+
+def limb_pairs(bone_map: BoneMap) -> list[tuple[str, str, str, str, str]]:
+    """Limbs that are matched by direction: part, the source's two joints, and the rig's two bones."""
+    return [
+        (part, part, following, bone_map.bones[part][0], bone_map.bones[following][0])
+        for part, following in NEXT.items()
+        if part in bone_map.bones and following in bone_map.bones and not part.endswith(_PART_RULE)
+    ]
+
+
+def _apart(ours: bpy.types.Object, theirs: bpy.types.Object, a: str, b: str, bone_a: str, bone_b: str) -> float:
+    """Angle between the source's direction from joint to joint and the rig's from bone to bone."""
+    if a not in ours.pose.bones or b not in ours.pose.bones:
+        return 0.0
+    first = ours.matrix_world.to_3x3() @ (ours.pose.bones[b].head - ours.pose.bones[a].head)
+    second = theirs.matrix_world.to_3x3() @ (theirs.pose.bones[bone_b].head - theirs.pose.bones[bone_a].head)
+    return float(angle_between(np.array(first), np.array(second)))
