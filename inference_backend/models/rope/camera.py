@@ -16,7 +16,7 @@ ASPECT: Final = 0.75
 MARGIN: Final = 1.25
 """Landmarks end at the eyes, ankles and knuckles; the body goes on."""
 _SMALLEST_SIDE: Final = 1.0
-_SMALLEST_SCALE: Final = 0.05
+_SCALES: Final = (0.05, 10.0)
 
 
 def square_box(keypoints: Tensor) -> Tensor:
@@ -45,9 +45,9 @@ def box_feature(box: Tensor, K: Tensor) -> Tensor:
 def lift(camera: Tensor, box: Tensor, K: Tensor) -> Tensor:
     """The pelvis `[...,3]` in the camera's frame, metres, of weak cameras `[...,3]`.
 
-    Scales that are not positive count as very small: the person is then far away, but not behind the camera.
+    Scales that are not positive, or beyond all sense, count as 0.05 or 10: the person stays before the camera.
     """
-    reach = box[..., 2] * camera[..., 0].clamp_min(_SMALLEST_SCALE)
+    reach = box[..., 2] * camera[..., 0].clamp(*_SCALES)
     offset = 2 * (box[..., :2] - K[..., :2, 2]) / reach[..., None]
     depth = 2 * K[..., 0, 0] / reach
     return torch.cat((camera[..., 1:] + offset, depth[..., None]), -1)
