@@ -1,10 +1,12 @@
 """How a result came about, in words: kept with its armatures, so that panels open no file."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 from ...inference_backend.protocol.estimators import offer
-from ...inference_backend.protocol.result_format import Result
+from ...inference_backend.protocol.result_format import PersonResult, Result
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,55 @@ def account(result: Result, person_id: int, version: str) -> Account:
         version: which of the results this is: as recovered, or a cleaning's name.
     """
     ids = [person.person_id for person in result.people]
+    person = result.people[ids.index(person_id)]
     facts = [
         ("Person", f"{ids.index(person_id) + 1} of {len(ids)}"),
+        ("Version", version),
         ("Estimator", offer(result.estimator).label),
         ("Body", result.body_name),
-        ("Version", version),
+        ("Stages", ", ".join(_STAGES.get(stage, stage) for stage in result.stages_ran)),
+        ("Path", _path(person)),
+        ("Physics", _physics(person)),
     ]
-    return Account(tuple(facts), result.warnings)
+    return Account(tuple((subject, said) for subject, said in facts if said), result.warnings)
+
+
+_STAGES: Final = {
+    "shots": "cuts",
+    "estimate": "poses",
+    "convert": "conversion",
+    "world": "floor",
+    "trajectory": "path",
+    "foot_lock": "foot lock",
+}
+"""Stages whose names mean little to an animator."""
+
+_PRIORS: Final = {"network": "how people move", "contacts": "standing feet"}
+
+_REASONS: Final = {
+    "fell": "the simulated body fell",
+    "joints": "the pose changed too much",
+    "pelvis": "the path changed too much",
+    "no gain": "it was no better",
+}
+
+
+def _path(person: PersonResult) -> str:
+    report = person.trajectory_report
+    frames = report.get("frames", 0)
+    if not frames:
+        return ""
+    prior = _PRIORS.get(report.get("prior", ""), "")
+    return f"made anew from {prior} in {frames} of {int(person.valid.sum())} frames"
+
+
+def _physics(person: PersonResult) -> str:
+    report = person.physics_report
+    segments = report.get("segments", [])
+    if not segments:
+        return ""
+    before, after = report["slip_cm_s"]
+    kept = f"kept in {report['frames']} of {int(person.valid.sum())} frames"
+    why = Counter(_REASONS.get(s["turned_down"], s["turned_down"]) for s in segments if s["turned_down"])
+    turned_down = "".join(f"; {reason} in {count} of {len(segments)} parts" for reason, count in why.most_common())
+    return f"{kept}; feet slid by {before:.1f} cm/s before and {after:.1f} after{turned_down}"

@@ -21,8 +21,10 @@ _STAGES: Final = {
     "estimate": "Recovering poses",
     "convert": "Fitting the chosen body",
     "world": "Placing people on the floor",
+    "trajectory": "Finding people's paths",
     "contacts": "Finding foot contacts",
     "foot_lock": "Locking feet",
+    "physics": "Simulating bodies",
     "result": "Writing the result",
     "scene": "Building the scene",
 }
@@ -137,6 +139,8 @@ class _SettingsPanel(_Panel):
         layout.prop(settings, "estimator")
         for part in offer(settings.estimator).weights:
             layout.prop(settings, f"{part}_weights")
+        if offer(settings.estimator).weights:
+            layout.prop(settings, "estimator_body")
         layout.prop(settings, "body")
         layout.prop(settings, "device")
         column = layout.column(heading="Camera")
@@ -149,10 +153,12 @@ class _SettingsPanel(_Panel):
                 column.prop(settings, "focal_px")
             case "FILE":
                 column.prop(settings, "calibration")
+        layout.prop(settings, "trajectory")
         column = layout.column(heading="Clean-up")
         column.prop(settings, "lock_strength")
         column.prop(settings, "lock_blend_s")
         column.prop(settings, "smoothing_s")
+        column.prop(settings, "physics")
         column = layout.column(heading="Result")
         column.prop(settings, "keys")
         column.prop(settings, "root")

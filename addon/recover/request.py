@@ -44,11 +44,17 @@ def cleaning_settings(settings: "RecoverMotionSettings") -> dict[str, Any]:
     """The part of the backend's settings that cleaning depends on."""
     return {
         "foot_lock": {
-            "strength": settings.lock_strength,
-            "blend_s": settings.lock_blend_s,
-            "smoothing_s": settings.smoothing_s,
-        }
+            "strength": _plain(settings.lock_strength),
+            "blend_s": _plain(settings.lock_blend_s),
+            "smoothing_s": _plain(settings.smoothing_s),
+        },
+        "physics": {"mode": settings.physics},
     }
+
+
+def _plain(value: float) -> float:
+    """What a person typed: Blender keeps 0.15 as the nearest number of 32 bits, 0.1500000059."""
+    return round(value, 6)
 
 
 def _backend_settings(source: "Source", settings: "RecoverMotionSettings") -> dict[str, Any]:
@@ -56,8 +62,11 @@ def _backend_settings(source: "Source", settings: "RecoverMotionSettings") -> di
     for part in offer(settings.estimator).weights:
         if weights := getattr(settings, f"{part}_weights"):
             chosen[part] = {"weights": bpy.path.abspath(weights)}
+    if offer(settings.estimator).weights and settings.estimator_body:
+        chosen["estimator_body"] = bpy.path.abspath(settings.estimator_body)
     if settings.body:
         chosen["body"] = bpy.path.abspath(settings.body)
+    chosen["trajectory"] = {"trigger": settings.trajectory}
     chosen["frames"] = {"stream": source.stream}
     if source.images:
         chosen["frames"]["image_fps"] = source.fps

@@ -22,6 +22,11 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     )
     quality: bpy.props.EnumProperty(name="Quality", description="Speed against accuracy", items=quality.enum_items())
     estimator: bpy.props.EnumProperty(name="Estimator", description="What recovers the pose", items=_ESTIMATORS)
+    rope_weights: bpy.props.StringProperty(
+        name="Rope Weights",
+        description="A weights file (.safetensors) of Rope; empty for the ones that come with the add-on, if any",
+        subtype="FILE_PATH",
+    )
     moro_weights: bpy.props.StringProperty(
         name="MoRo Weights",
         description="A weights file (.safetensors) of MoRo; empty for the ones that come with the add-on, if any",
@@ -30,6 +35,12 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     body: bpy.props.StringProperty(
         name="Body",
         description="A body file in SMPL-X layout of your own; empty for the open body, which any use is allowed of",
+        subtype="FILE_PATH",
+    )
+    estimator_body: bpy.props.StringProperty(
+        name="Weights' Body",
+        description="The body file that the estimator's weights were trained for, when that is another than the body "
+        "above; the motion is then converted",
         subtype="FILE_PATH",
     )
     device: bpy.props.EnumProperty(
@@ -71,6 +82,26 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
         max=100000.0,
     )
     calibration: bpy.props.StringProperty(name="File", description="The calibration file", subtype="FILE_PATH")
+    trajectory: bpy.props.EnumProperty(
+        name="Path",
+        description="Whether people's paths are made anew from what their bodies do, and tied to the video",
+        default="auto",
+        items=(
+            ("never", "As Seen", "The path that the video shows"),
+            ("auto", "Where Unsure", "Anew where a person is hidden, their distance is unsure, or their feet slide"),
+            ("always", "Everywhere", "Anew in every frame"),
+        ),
+    )
+    physics: bpy.props.EnumProperty(
+        name="Physics",
+        description="Whether a simulated body of the person's size follows the motion, so that it obeys gravity",
+        default="never",
+        items=(
+            ("never", "Off", "The motion as it is"),
+            ("auto", "Where It Helps", "Kept where feet then slide less and the motion stays the same"),
+            ("always", "Everywhere", "Kept wherever the simulated body stays on its feet"),
+        ),
+    )
     smoothing_s: bpy.props.FloatProperty(
         name="Smoothing",
         description="Oscillations of this many seconds are halved and faster ones vanish; 0 keeps the motion as it is",
