@@ -106,8 +106,9 @@ def _key_frames(curves: dict[tuple[str, int], Any]) -> tuple[Array, NDArray[np.b
     for (path, _), curve in curves.items():
         if path.startswith("pose.bones"):
             frames, _, held = keys_of(curve)
-            all_frames.append(frames)
-            all_held.append(held)
+            if not any(len(frames) == len(known) and np.array_equal(frames, known) for known in all_frames):
+                all_frames.append(frames)
+                all_held.append(held)
     if not all_frames:
         return np.zeros(0), np.zeros(0, dtype=bool)
     frames = np.unique(np.concatenate(all_frames))

@@ -1,5 +1,6 @@
 """From bones' world rotations to places, and to the channels of pose bones: forward and backward along the rig."""
 
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ def pose(
     turns: dict[int, Array],
     places: dict[int, Array],
     base: tuple[Array, Array] | None = None,
+    only: Set[int] | None = None,
 ) -> Posed:
     """Pose a rig.
 
@@ -39,9 +41,14 @@ def pose(
         turns: world rotations `[T,4]` of the nodes that are turned; all others keep their channels.
         places: world places `[T,3]` of the nodes that are moved.
         base: rotation `[T,4]` and place `[T,3]` of the armature object, where it moves.
+        only: the nodes that are asked for, with all that they hang from; the others get empty arrays.
     """
     posed = Posed([], [], {}, {})
     for i, node in enumerate(rig.nodes):
+        if only is not None and i not in only:
+            posed.turns.append(np.zeros((0, 4)))
+            posed.places.append(np.zeros((0, 3)))
+            continue
         space = _turn_of(posed, node.turn_follow, base)
         space = node.turn_offset if space is None else multiply(space, node.turn_offset)
         if i in turns:
@@ -61,6 +68,18 @@ def pose(
             place = place + rotate(axes, node.location)
         posed.places.append(np.broadcast_to(place, (count, 3)))
     return posed
+
+
+def with_ancestors(rig: TargetRig, nodes: Iterable[int]) -> frozenset[int]:
+    """Nodes and everything that they hang from."""
+    found: set[int] = set()
+    left = list(nodes)
+    while left:
+        i = left.pop()
+        if i >= 0 and i not in found:
+            found.add(i)
+            left += [rig.nodes[i].turn_follow, rig.nodes[i].place_follow, rig.nodes[i].axes_follow]
+    return frozenset(found)
 
 
 def _turn_of(posed: Posed, follow: int, base: tuple[Array, Array] | None) -> Array | None:

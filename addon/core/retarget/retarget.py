@@ -9,7 +9,7 @@ from .arm_ik import reach_arms
 from .figures import Figures, feet_slide, largest_direction_error
 from .leg_ik import feet, plant_feet
 from .path import Proportions, RootMode, floor_root, hips_middle, proportions, wanted_hips
-from .posing import Posed, pose
+from .posing import Posed, pose, with_ancestors
 from .preset import LIMBS
 from .rest_match import RestMatch, match_rest
 from .skeletons import Array, SourceMotion, TargetRig
@@ -18,6 +18,9 @@ from .turns import normalised, rotate
 
 _POLE_DISTANCE = 0.75
 """Of the limb's length: how far a pole stands from the knee or elbow."""
+
+
+_LIMB_PARTS = frozenset({"head", *(part for parts in LIMBS.values() for part in parts)})
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def retarget(source: SourceMotion, rig: TargetRig, options: Options) -> Retarget
         posed = body.pose(turns, drop)
     if options.reach:
         turns = reach_arms(source, rig, sizes.scale, turns, posed)
-    posed = body.pose(turns, drop, controls=posed)
+    posed = body.pose(turns, drop, limbs_only=False)
     if contacts:
         after = feet_slide(found, *_ankles(rig, found, posed, turns))
     error, part = largest_direction_error(wanted, turns, match)
@@ -126,6 +129,8 @@ class _Body:
         if mode is RootMode.IN_PLACE:
             hips = hips - floor
         self.hips = hips
+        ends = [chain[0] for part, chain in rig.parts.items() if part in _LIMB_PARTS]
+        self.limbs = with_ancestors(rig, [rig.parts["pelvis"][0], *ends])
         self.base: tuple[Array, Array] | None = None
         self.root: tuple[Array, Array] | None = None
         middle = hips_middle(rig)
@@ -140,9 +145,17 @@ class _Body:
             place = floor + rotate(heading, flat_head - flat_middle) + source.up * (head @ source.up)
             self.root = (multiply(heading, rig.nodes[rig.root].rest), place)
 
-    def pose(self, turns: dict[str, Array], drop: Array | None, controls: Posed | None = None) -> Posed:
+    def pose(self, turns: dict[str, Array], drop: Array | None, *, limbs_only: bool = True) -> Posed:
+        """The rig as `turns` (E by part) pose it.
+
+        Args:
+            turns: E by part.
+            drop: `[T]`, by how much the hips come down.
+            limbs_only: only what feet and hands hang from, which is all that inverse kinematics ask for.
+        """
         rig = self.rig
-        shown = bone_turns(self.source, rig, self.match, turns)
+        only = self.limbs if limbs_only else None
+        shown = bone_turns(self.source, rig, self.match, turns, only)
         places: dict[int, Array] = {}
         if self.root is not None:
             shown[rig.root], places[rig.root] = self.root
@@ -153,19 +166,18 @@ class _Body:
         offset = rotate(self.match.facing, rig.nodes[pelvis].head - hips_middle(rig))
         places[carrier] = hips + rotate(turns["pelvis"], offset)
         if carrier != pelvis:
-            missed = places[carrier] - pose(rig, self.count, shown, places, self.base).places[pelvis]
+            trunk = with_ancestors(rig, [pelvis])
+            missed = places[carrier] - pose(rig, self.count, shown, places, self.base, trunk).places[pelvis]
             places[carrier] = places[carrier] + missed
-        if controls is not None:
-            self._control(turns, controls, shown, places)
-        return pose(rig, self.count, shown, places, self.base)
+        if not limbs_only and (rig.ik or rig.follow):
+            self._control(turns, pose(rig, self.count, shown, places, self.base), shown, places)
+        return pose(rig, self.count, shown, places, self.base, only)
 
     def _control(
         self, turns: dict[str, Array], posed: Posed, shown: dict[int, Array], places: dict[int, Array]
     ) -> None:
         """Give controls of inverse kinematics, and bones that follow others, their places."""
         rig = self.rig
-        if rig.ik or rig.follow:
-            posed = pose(rig, self.count, shown, places, self.base)
         for limb, (control, pole, toe) in rig.ik.items():
             first, middle, last = LIMBS[limb]
             if not all(part in rig.parts for part in LIMBS[limb]):

@@ -4,6 +4,7 @@ With F the turn of the whole target at rest, Q its part's match and D the source
 rest axes M shows D Q F M. E = D Q is kept by part, so that inverse kinematics can still change it.
 """
 
+from collections.abc import Set
 from itertools import pairwise
 from typing import Final
 
@@ -28,15 +29,20 @@ def part_turns(source: SourceMotion, rig: TargetRig, match: RestMatch) -> dict[s
     return turns
 
 
-def bone_turns(source: SourceMotion, rig: TargetRig, match: RestMatch, turns: dict[str, Array]) -> dict[int, Array]:
+def bone_turns(
+    source: SourceMotion, rig: TargetRig, match: RestMatch, turns: dict[str, Array], only: Set[int] | None = None
+) -> dict[int, Array]:
     """World rotation `[T,4]` of every mapped bone and twist bone, by node.
 
     Args:
         source, rig, match: the two skeletons and how they fit.
         turns: E by part, after any inverse kinematics.
+        only: the nodes that are asked for; all by default.
     """
     shown: dict[int, Array] = {}
     for part, chain in rig.parts.items():
+        if only is not None and only.isdisjoint(chain):
+            continue
         if part in (SPINE, NECK) and len(chain) > 1:
             each = _along_trunk(source, rig, match, part)
         elif len(chain) > 1:
@@ -46,7 +52,7 @@ def bone_turns(source: SourceMotion, rig: TargetRig, match: RestMatch, turns: di
         for node, turn in zip(chain, each, strict=True):
             shown[node] = multiply(turn, multiply(match.facing, rig.nodes[node].rest))
     for part, bones in rig.twist.items():
-        if part in turns:
+        if part in turns and only is None:
             for node, turn in zip(bones, _beside(rig, match, turns, part), strict=True):
                 shown[node] = multiply(turn, multiply(match.facing, rig.nodes[node].rest))
     return shown
