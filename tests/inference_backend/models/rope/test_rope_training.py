@@ -221,8 +221,8 @@ def test_the_estimator_finds_what_the_network_knows(lesson, taught, body, cloud,
     turned = roma.rotmat_geodesic_distance(found.rotations[:, 0], made.targets.rotations[:, 0].double())
     assert turned.rad2deg().max() < 20
     away = found.pelvis - made.targets.pelvis
-    assert away[:, :2].norm(dim=1).max() < 0.1
-    assert (found.pelvis[:, 2] / made.targets.pelvis[:, 2] - 1).abs().max() < 0.15
+    assert away[:, :2].norm(dim=1).max() < 0.15
+    assert (found.pelvis[:, 2] / made.targets.pelvis[:, 2] - 1).abs().max() < 0.2
     assert (found.visibility > 0.9).all()
 
 
