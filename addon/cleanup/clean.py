@@ -175,6 +175,7 @@ def apply_cleaning(plan: CleaningPlan, job: Job) -> Iterator[float]:
     for curve in curves:
         replace_curve(bag, curve)
     tell(armature, result, out.name)
+    job.summary = f"The result is kept as {out.name}."
     bpy.ops.ed.undo_push(message="Clean Motion")
 
 
