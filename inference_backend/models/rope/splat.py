@@ -1,7 +1,7 @@
 """Draws posed bodies at low resolution without a renderer: every point of the skin is a splat in a depth buffer.
 
-Batched, in torch, on CPU or GPU. Points lie closer than the pixels they are drawn in; the few holes that remain are
-closed by a morphological closing of the depth buffer, which moves no outline.
+Batched, in torch, on CPU or GPU. Points lie about as close as the fine pixels they are drawn in; the holes that remain
+are closed by a morphological closing of the depth buffer, which moves no outline (it fills notches of a few pixels).
 """
 
 from typing import Final

@@ -25,7 +25,7 @@ from ..rope.estimate import at_source, settled_motion
 from ..rope.estimate import estimate as estimate_rope
 from ..trained_body import TrainedBody
 from .coarse_path import mean_path
-from .seeds import seed_tokens
+from .seeds import influence_of, seed_tokens
 from .settings import RopeMoroSettings
 
 NAME = "rope+moro"
@@ -66,16 +66,9 @@ def estimate(
         links = settings.links
         seeds = (None, None)
         if links.seed_tokens:
-            seeds = seed_tokens(
-                model,
-                vertex_ids,
-                body,
-                settled.betas,
-                settled.rotations,
-                settled.visibility,
-                reprojection[nearest],
-                links,
-            )
+            shaped = influence_of(moro_weights.weights_checksum(settings.moro), model, vertex_ids, body)
+            pose, seen = (settled.betas, settled.rotations), (settled.visibility, reprojection[nearest])
+            seeds = seed_tokens(model, shaped, vertex_ids, body, *pose, *seen, links)
         path = settled.pelvis.float().clone()
         path[~torch.from_numpy(observed.seen)] = torch.nan
         coarse = (lambda frames, own: mean_path(own, path[frames])) if links.coarse_trajectory else None

@@ -16,6 +16,8 @@ _TRIED: Final = 6
 _MOVED: Final = 0.25
 """Share of a token's largest effect on any part from which a part counts as shaped by it."""
 _FRAMES_AT_ONCE: Final = 100
+_measured: dict[str, Tensor] = {}
+"""Influence of the tokens of the weights used last, by their checksum: all people of a clip share it."""
 
 
 @torch.no_grad()
@@ -46,9 +48,20 @@ def token_influence(model: Moro, labels: Tensor) -> Tensor:
     return (mean >= _MOVED * mean.amax(1, keepdim=True)).cpu()
 
 
+def influence_of(checksum: str, model: Moro, vertex_ids: NDArray[np.int64], body: Body) -> Tensor:
+    """`token_influence` of the weights with this checksum, measured once; seconds."""
+    if checksum not in _measured:
+        labels = vertex_labels(body).cpu()[torch.from_numpy(np.ascontiguousarray(vertex_ids))]
+        influence = token_influence(model, labels)
+        _measured.clear()
+        _measured[checksum] = influence
+    return _measured[checksum]
+
+
 @torch.no_grad()
 def seed_tokens(
     model: Moro,
+    shaped: Tensor,
     vertex_ids: NDArray[np.int64],
     body: Body,
     betas: Tensor,
@@ -61,6 +74,7 @@ def seed_tokens(
 
     Args:
         model: MoRo.
+        shaped: bool `[P,24]`, which parts each token shapes (`token_influence`).
         vertex_ids: which of the body's vertices its meshes have.
         body: the body.
         betas: `[10]`; rotations: `[T,22,3,3]`, of which the pelvis' is left out.
@@ -72,8 +86,6 @@ def seed_tokens(
         Token ids int64 `[T,P]`, MASK where there is no seed, and their scores `[T,P]`: the least visibility of the
         parts that a token shapes.
     """
-    labels = vertex_labels(body).cpu()[torch.from_numpy(np.ascontiguousarray(vertex_ids))]
-    shaped = token_influence(model, labels)
     seen = torch.from_numpy(np.concatenate((visibility, visibility[:, -2:]), axis=1)).float()
     trust = torch.where(shaped[None], seen[:, None], 1.0).amin(-1)
     good = torch.from_numpy(np.nan_to_num(reprojection, nan=np.inf) <= settings.seed_reprojection)
