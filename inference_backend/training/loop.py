@@ -23,7 +23,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ..protocol.errors import ErrorCode, RecoverError
 
 _EMA_DECAY: Final = 0.999
-_FINAL_RATE: Final = 0.03
 _CLIP_NORM: Final = 1.0
 
 
@@ -33,10 +32,11 @@ class Budget:
 
     Attributes:
         minutes: of training in all, those before a resume included.
-        steps: at most so many; None: as many as fit.
-        rate: peak learning rate; it rises over `warm_up` steps and falls as a half cosine over the time.
+        steps: stop after so many, which then tell how far training is; None: as many as fit.
+        rate: peak learning rate; it rises over `warm_up` steps and falls as a half cosine over the time, to
+            `final_rate` of itself.
         warm_up: steps.
-        weight_decay: of AdamW.
+        weight_decay, betas: of AdamW.
         save_every: seconds between saves.
         log_every: seconds between printed lines.
     """
@@ -45,7 +45,9 @@ class Budget:
     steps: int | None = None
     rate: float = 1e-3
     warm_up: int = 100
+    final_rate: float = 0.03
     weight_decay: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.99)
     save_every: float = 120.0
     log_every: float = 30.0
 
@@ -142,7 +144,7 @@ class Loop:
         self.optimiser = torch.optim.AdamW(
             list(self.parameters.values()),
             lr=budget.rate,
-            betas=(0.9, 0.99),
+            betas=budget.betas,
             weight_decay=budget.weight_decay,
             fused=device.type == "cuda",
         )
@@ -181,12 +183,13 @@ class Loop:
         return figures
 
     def _progress(self, limit: float) -> float:
-        by_steps = 0.0 if self.budget.steps is None else self.step / self.budget.steps
-        return min(1.0, max(self.seconds / limit, by_steps))
+        done = self.seconds / limit if self.budget.steps is None else self.step / self.budget.steps
+        return min(1.0, done)
 
     def _step(self, progress: float) -> dict[str, Tensor]:
         rate = self.budget.rate * min(1.0, (self.step + 1) / self.budget.warm_up)
-        rate *= _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * progress)).item())
+        final = self.budget.final_rate
+        rate *= final + (1 - final) * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * progress)).item())
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         loss, figures = self.stage.loss(progress)
@@ -246,7 +249,7 @@ class Loop:
             averages = _part(tensors, "average.")
             if set(averages) != set(self.parameters):
                 raise ValueError("it trains other parameters")
-            self.average.values = averages
+            self.average.values = {name: averages[name] for name in self.parameters}
             for name, p in self.parameters.items():
                 state = {
                     key: tensors[f"optimiser.{key}.{name}"]

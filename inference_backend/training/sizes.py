@@ -90,7 +90,7 @@ SIZES: Final[dict[str, Size]] = {
         decoder_depth=1,
         clip_frames=64,
         overlap_frames=24,
-        reach=30,
+        reach=31,
         mesh_frames=4,
         plans={
             "tokenizer": StagePlan(0.27, 128, 1, 2e-3),
@@ -113,7 +113,7 @@ SIZES: Final[dict[str, Size]] = {
         decoder_depth=2,
         clip_frames=96,
         overlap_frames=32,
-        reach=60,
+        reach=63,
         mesh_frames=16,
         plans={
             "tokenizer": StagePlan(0.2, 512, 1, 2e-3),

@@ -12,6 +12,7 @@ from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from .batches import Span, Truth
 from .context import Context
+from .open_losses import OPEN_WEIGHTS, about_pelvis
 
 _VALIDATION_BATCHES = 4
 _MESH_EVERY = 4
@@ -43,9 +44,9 @@ class EvidenceStage:
             "ce": terms["ce"],
             "accuracy": accuracy,
             "mesh_mm": 1000 * terms["v3d_local"],
-            "joints_mm": 1000 * terms["j3d_pos"],
+            "joints_mm": 1000 * terms["j3d_about"],
         }
-        return total_loss("image", terms), figures
+        return total_loss("image", terms, OPEN_WEIGHTS), figures
 
     def _terms(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         model, network = self.context.model, self.context.model.dst_former
@@ -68,6 +69,9 @@ class EvidenceStage:
         )
         target = self._truth.of_batch(_rows(batch, few), mesh[few], ids, Span(0, 1), with_time=False)
         terms = loss_terms("image", prediction, target, self._truth.regressor)
+        terms["j3d_about"] = about_pelvis(
+            prediction.mesh, prediction.fine.rotation, target.joints, self._truth.regressor
+        )
         for name, placement in (("_coarse", coarse), ("", fine)):
             terms[f"rot{name}"] = (placement.rotation - batch.rotation).square().mean()
             terms[f"transl{name}"] = (placement.translation - batch.translation).square().mean()
@@ -83,7 +87,7 @@ class EvidenceStage:
         for _ in range(_VALIDATION_BATCHES):
             terms, accuracy = self._terms(synthesis.batch(windows.draw(256, 1)))
             sums.setdefault("accuracy", []).append(accuracy)
-            for name in ("v3d_local", "j3d_pos", "j3d_pos_coarse"):
+            for name in ("v3d_local", "j3d_about", "j3d_pos"):
                 sums.setdefault(f"{name}_mm", []).append(1000 * terms[name])
         return {name: float(torch.stack(values).mean()) for name, values in sums.items()}
 

@@ -20,6 +20,7 @@ from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from .batches import Truth
 from .context import Context
+from .open_losses import OPEN_WEIGHTS, about_pelvis
 from .scores import pose_scores
 
 _GUIDED_SHARE = 0.5
@@ -69,10 +70,10 @@ class VideoStage:
             "ce": terms["ce"],
             "accuracy": token_accuracy(decoded.logits, ids),
             "mesh_mm": 1000 * terms["v3d_local"],
-            "joints_mm": 1000 * terms["j3d_pos"],
+            "joints_mm": 1000 * terms["j3d_about"],
             "velocity_mm": 1000 * terms["j3d_vel"],
         }
-        return total_loss("video", terms), figures
+        return total_loss("video", terms, OPEN_WEIGHTS), figures
 
     def _pass(self, ids: Tensor, canonical: Tensor, image: ImageFeatures) -> tuple[MotionFeatures, Decoded]:
         network = self.context.model.dst_former
@@ -113,7 +114,11 @@ class VideoStage:
             fine=span.place(Placement(decoded.rotation, decoded.translation)),
         )
         target = self._truth.of_batch(batch, mesh, masked.labels, span, with_time=True)
-        return loss_terms("video", prediction, target, self._truth.regressor)
+        terms = loss_terms("video", prediction, target, self._truth.regressor)
+        terms["j3d_about"] = about_pelvis(
+            prediction.mesh, prediction.fine.rotation, target.joints, self._truth.regressor
+        )
+        return terms
 
     def _smoothing(self, batch: Batch, mesh: Tensor, ids: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The mesh's place and speed after smoothing what decoding settles on."""
