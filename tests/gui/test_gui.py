@@ -117,7 +117,7 @@ def test_two_people_in_a_scene_of_their_own(screen):
         screen.ask("show", "VIEW_3D")
     screen.ask("frame", 50)
     screen.ask("select")
-    screen.ask("open panels")
+    screen.ask("show the account")
     screen.shot("9 two people")
 
 
