@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from .judge import Fault, judge
 from .landmarker import PersonLandmarker
 from .pose import Pose
-from .view import View, view_of
+from .view import View, turned_view_of, view_of
 
 _LONGEST_PREDICTION_S: Final = 0.25  # beyond this, somebody who cannot be seen is assumed to have stopped
 _RETRY_EVERY: Final = 4  # frames; somebody who stays lost is not worth a restart on each
+_LEANING: Final = np.radians(20.0)  # a trunk that leans further may be found in a turned view only
 _KEEP_MARGIN: Final = 0.35  # of the box, around where the person must be
 
 
@@ -122,12 +123,35 @@ class Followed:
             self.restarts += 1
             pose = self.landmarker.follow(picture, self._view, time_s, keep, others)
             fault = judge(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
+            if fault is not None and abs(self.last.turn) > _LEANING and not self._view.turn:
+                pose, fault = self._turned(picture, time_s, expected_box, keep, others)
         if fault is None:
             self._accept(frame, time_s, pose)
         else:
             self._lost += 1
             self.current = None
         return fault
+
+    def _turned(
+        self,
+        picture: NDArray[np.uint8],
+        time_s: float,
+        expected_box: NDArray[np.float32],
+        keep: NDArray[np.float32],
+        others: Sequence[Pose],
+    ) -> tuple[Pose | None, Fault | None]:
+        """Looks once more, in a view in which the person stands as upright as when they were last seen they leant: the
+        detector knows few people who lean. A view that worked is kept."""
+        view = turned_view_of(expected_box, self.last.height, self.last.turn)
+        self.landmarker.forget()
+        pose = self.landmarker.follow(picture, view, time_s, keep, others)
+        shift = self.expected_shift(time_s)
+        fault = judge(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
+        if fault is None:
+            self._view = view
+        else:
+            self.landmarker.forget()
+        return pose, fault
 
     def take_back(self) -> None:
         """Forgets the last sighting: it belonged to somebody else."""

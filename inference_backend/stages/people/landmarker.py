@@ -129,5 +129,5 @@ def _poses(result: vision.PoseLandmarkerResult, view: View) -> list[Pose]:
         table = np.array([(mark.x, mark.y, mark.visibility) for mark in flat], np.float32)
         world = np.array([(mark.x, mark.y, mark.z) for mark in solid], np.float32)
         silhouette = None if mask is None else mask.numpy_view().reshape(mask.height, mask.width)
-        poses.append(Pose(view.to_picture(table[:, :2]), table[:, 2], world, view, silhouette))
+        poses.append(Pose(view.to_picture(table[:, :2]), table[:, 2], view.to_picture_axes(world), view, silhouette))
     return poses

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,7 +68,7 @@ class Pose:
         if self.silhouette is None:
             return 0.0
         height, width = self.silhouette.shape
-        spots = (self.keypoints[CORE] - (self.view.x, self.view.y)) / (self.view.width, self.view.height)
+        spots = self.view.from_picture(self.keypoints[CORE])
         column, row = (spots * (width, height)).astype(int).T
         inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
         if not inside.any():
@@ -81,14 +80,8 @@ class Pose:
         width, height = MASK_WH
         if self.silhouette is None:
             return np.zeros((height, width // 8), np.uint8)
-        rows, columns = self.silhouette.shape
-        scale = np.array([columns / self.view.width, rows / self.view.height])
-        low, high = ((self.box.reshape(2, 2) - (self.view.x, self.view.y)) * scale).astype(np.float64)
-        step = (high - low) / (width, height)
-        matrix = np.array([[step[0], 0, low[0] + step[0] / 2 - 0.5], [0, step[1], low[1] + step[1] / 2 - 0.5]])
-        small = cv2.warpAffine(
-            self.silhouette, matrix, MASK_WH, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=0.0
-        )
+        low, high = self.box.reshape(2, 2).astype(np.float64)
+        small = self.view.read(self.silhouette, np.column_stack([np.diag((high - low) / MASK_WH), low]), MASK_WH)
         return np.packbits(small > 0.5, axis=1)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 2
+VERSION = 3
 
 AUTO_PEOPLE: Final = 4
 """People that are followed when nobody says how many: each costs a pass of the landmark network a frame."""

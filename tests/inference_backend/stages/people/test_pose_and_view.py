@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from inference_backend.stages.people.pose import distance
-from inference_backend.stages.people.view import VIEW_SIDE, View, view_of, whole_view
+from inference_backend.stages.people.pose import Pose, distance
+from inference_backend.stages.people.view import VIEW_SIDE, View, turned_view_of, view_of, whole_view
 
 
 def test_height_does_not_depend_on_posture_or_place(figures):
@@ -89,3 +89,51 @@ def test_a_view_leaves_room_and_stays_in_the_picture(figures):
     assert not whole_view(size).suits(small, 150, size)  # tiny in the whole picture
     assert not view.suits(small - 300, 150, size)  # gone out of it
     assert view_of(np.float32([300, 50, 800, 1000]), 950, size) == whole_view(size)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.6, -2.5])
+def test_a_turned_view_leads_back_to_the_picture(turn):
+    view = View(100, 50, 300, 300, turn)
+    points = np.float32([[150, 80], [250, 200], [330, 300]])
+    np.testing.assert_allclose(view.to_picture(view.from_picture(points)), points, atol=1e-3)
+    picture = np.zeros((400, 600, 3), np.uint8)
+    picture[196:205, 286:295] = 255
+    part = view.cut(picture)
+    row, column = (part[..., 0].astype(float) * axis for axis in np.mgrid[: part.shape[0], : part.shape[1]])
+    spot = np.float32([column.sum(), row.sum()]) / part[..., 0].sum() + 0.5
+    found = view.to_picture(spot / (part.shape[1], part.shape[0]))
+    np.testing.assert_allclose(found, [290.5, 200.5], atol=1.0)
+
+
+def test_who_leans_stands_upright_in_a_turned_view():
+    turn = np.radians(50)
+    leaning = np.float32([[300, 300], [300 + 100 * np.sin(turn), 300 - 100 * np.cos(turn)]])  # hips, shoulders
+    box = np.concatenate([leaning.min(0), leaning.max(0)])
+    view = turned_view_of(box, 200, turn)
+    hips, shoulders = view.from_picture(leaning)
+    assert shoulders[0] == pytest.approx(hips[0], abs=1e-3)
+    assert shoulders[1] < hips[1]
+    # What points up in the view points along the trunk in the picture, and depth stays depth.
+    x, y, z = view.to_picture_axes(np.float32([0, -1, 0.3]))
+    np.testing.assert_allclose([x, y, z], [np.sin(turn), -np.cos(turn), 0.3], atol=1e-6)
+    assert view.suits(box, 200, (600, 600))
+    assert not view.suits(box + np.float32([200, 0, 200, 0]), 200, (600, 600))
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.0])
+def test_the_silhouette_of_a_turned_view_lies_over_the_person(turn):
+    view = View(50, 50, 200, 200, turn)
+    yy, xx = np.mgrid[:300, :300]
+    disc = (np.hypot(xx - 170, yy - 120) < 30).astype(np.uint8)[..., None].repeat(3, 2) * 255
+    silhouette = view.cut(disc)[..., 0].astype(np.float32) / 255
+    whole = View(0, 0, 300, 300)
+    shown = view.paste(silhouette, whole, (300, 300))
+    assert np.abs(shown - disc[..., 0] / 255).mean() < 0.01
+    keypoints = np.resize(np.float32([[137, 87], [203, 153]]), (33, 2))
+    pose = Pose(keypoints, np.ones(33, np.float32), np.zeros((33, 3), np.float32), view, silhouette)
+    mask = np.unpackbits(pose.packed_mask(), axis=1)
+    rows, columns = np.mgrid[:64, :48]
+    low, high = pose.box[:2], pose.box[2:]
+    x = low[0] + (columns + 0.5) / 48 * (high[0] - low[0])
+    y = low[1] + (rows + 0.5) / 64 * (high[1] - low[1])
+    assert (mask == (np.hypot(x - 170, y - 120) < 30)).mean() > 0.96
