@@ -72,6 +72,7 @@ def apply_physics(
     joints, _ = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
     runs = intervals(supported(joints, _points(soles, motion), motion.valid, time_s, soles))
     if not runs:
+        ctx.note(f"Person {motion.person_id} does not stand on the floor anywhere, so physics was left out for them.")
         return motion, _nothing(motion)
     humanoid = make_humanoid(body, motion.betas)
     moved = replace(motion, **{name: getattr(motion, name).copy() for name in MOVED})

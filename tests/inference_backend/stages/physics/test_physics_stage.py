@@ -140,9 +140,10 @@ def test_short_and_empty_tracks(video_of, body, soles, count):
 def test_nobody_valid_and_gaps(video_of, body, soles):
     gait = gaits.disturbed(gaits.walk(soles, 4.0), 1)
     nobody = replace(gait, motion=replace(gait.motion, valid=np.zeros(120, bool)))
-    out, report, _ = run(video_of, body, nobody, mode="always")
+    out, report, said = run(video_of, body, nobody, mode="always")
     assert out is nobody.motion
     assert not report.segments
+    assert "does not stand" in said[0]
     gap = np.ones(120, bool)
     gap[50:70] = False
     away = replace(gait, motion=replace(gait.motion, valid=gap))
