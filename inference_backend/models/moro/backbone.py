@@ -23,7 +23,11 @@ def normalise_crops(crops: Tensor) -> Tensor:
 
 
 class VitBlock(nn.Module):
-    """Pre-norm attention and MLP."""
+    """Pre-norm attention and MLP.
+
+    Attributes:
+        drop: how often, in training, a sample skips each of them (stochastic depth; Huang et al., ECCV 2016).
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -31,11 +35,18 @@ class VitBlock(nn.Module):
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=_NORM_EPS)
         self.mlp = Mlp(width, 4 * width)
+        self.drop = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N,J,C]` to `[N,J,C]`."""
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        x = x + self._kept(self.attn(self.norm1(x)))
+        return x + self._kept(self.mlp(self.norm2(x)))
+
+    def _kept(self, x: Tensor) -> Tensor:
+        if not (self.training and self.drop):
+            return x
+        kept = torch.rand(len(x), 1, 1, device=x.device) >= self.drop
+        return x * kept / (1 - self.drop)
 
 
 class PatchEmbedding(nn.Module):
@@ -59,6 +70,12 @@ class VisionTransformer(nn.Module):
         self.pos_embed = nn.Parameter(torch.empty(1, config.grid[0] * config.grid[1] + 1, config.width))
         self.blocks = nn.ModuleList(VitBlock(config.width, config.heads) for _ in range(config.depth))
         self.last_norm = nn.LayerNorm(config.width, eps=_NORM_EPS)
+
+    def set_stochastic_depth(self, rate: float) -> None:
+        """Let training skip the last block so often, those before it proportionally less."""
+        last = max(len(self.blocks) - 1, 1)
+        for place, block in enumerate(self.blocks):
+            block.drop = rate * place / last
 
     def forward(self, image: Tensor) -> Tensor:
         """`[N,3,H,W]` to `[N,J,C]`."""

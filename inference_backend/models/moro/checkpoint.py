@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...protocol.errors import ErrorCode, RecoverError
+from .backbone import VisionTransformer
 from .config import RESEARCH, MoroConfig
 from .connections import Connections, connections_from_tables, connections_to_tables
 from .network import Moro
@@ -18,6 +19,7 @@ from .trajectory import TrajectoryStatistics
 from .weights_file import Entry, WeightsFile, entry, read_weights, write_weights
 
 _TOKENIZER_PREFIX = "mesh_vqvae."
+_BACKBONE_PREFIX = "backbone."
 _BODY_MODEL = "bm"
 """First letters of keys that hold a copy of the body model; they are not weights and are left out."""
 _CONNECTIONS, _MEAN, _STD = "connections.", "trajectory.mean", "trajectory.std"
@@ -116,6 +118,22 @@ def read_released_tokenizer(source: Path, config: MoroConfig = RESEARCH) -> Mesh
         check_keys({k: v.shape for k, v in state.items()}, expected_shapes(tokenizer), source)
         tokenizer.load_state_dict({k: file.read(v) for k, v in state.items()}, assign=True)
     return tokenizer.eval()
+
+
+def read_released_backbone(source: Path, config: MoroConfig = RESEARCH) -> VisionTransformer:
+    """The image backbone that training starts from, out of the Lightning file of 4D-Humans' HMR2 (keys `backbone.*`).
+
+    Raises:
+        RecoverError: the checkpoint is damaged, or does not fit.
+    """
+    with torch.device("meta"):
+        backbone = VisionTransformer(config.backbone)
+    with TorchFile(source) as file:
+        contents = _state_dict(file.contents, source).items()
+        state = {k.removeprefix(_BACKBONE_PREFIX): v for k, v in contents if k.startswith(_BACKBONE_PREFIX)}
+        check_keys({k: v.shape for k, v in state.items()}, expected_shapes(backbone), source)
+        backbone.load_state_dict({k: file.read(v) for k, v in state.items()}, assign=True)
+    return backbone
 
 
 def sha256_of(path: Path) -> str:

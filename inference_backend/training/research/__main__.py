@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ...body.body import Body
-from ...models.moro.checkpoint import network_from
+from ...models.moro.checkpoint import network_from, read_released_backbone, read_released_tokenizer
 from ...models.moro.config import RESEARCH, MoroConfig
 from ...models.moro.connections import Connections, connections_from_tables, read_connections
 from ...models.moro.network import Moro
@@ -101,14 +101,19 @@ def train(arguments: argparse.Namespace, config: MoroConfig = RESEARCH) -> None:
     given = read_connections(arguments.connections, config.tokenizer) if arguments.connections else None
     if arguments.init_from is not None:
         model, connections = start_from(arguments.init_from, given)
-    elif stage == ORDER[0] and given is not None:
+    elif (stage == ORDER[0] or arguments.tokenizer is not None) and given is not None:
         model, connections = fresh_network(config, given, arguments.seed), given
     else:
         raise RecoverError(
             ErrorCode.MISSING_PART,
             f"The stage {stage} has nothing to start from.",
-            "Name weights with --init-from; the stage tokenizer can start from --connections alone.",
+            "Name weights with --init-from; --connections are enough for the stage tokenizer, and with --tokenizer for any.",
         )
+    if arguments.tokenizer is not None:
+        model.vqvae.load_state_dict(read_released_tokenizer(arguments.tokenizer, config).state_dict())
+        model.tie_token_table()
+    if arguments.backbone is not None:
+        model.backbone.model.load_state_dict(read_released_backbone(arguments.backbone, config).state_dict())
     if arguments.statistics is not None:
         model.set_statistics(read_released_statistics(arguments.statistics))
     if stage == "video_train":  # as released: what the smoother learned without pictures is not used
@@ -161,6 +166,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--bodies", type=Path, required=True, help="folder with SMPLX_NEUTRAL.npz, _MALE, _FEMALE")
     parser.add_argument("--init-from", type=Path, help="weights to start from")
     parser.add_argument("--connections", type=Path, help="the tokenizer's connection files, for weights without them")
+    parser.add_argument("--tokenizer", type=Path, help="the authors' tokenizer.ckpt, in the place of one's own")
+    parser.add_argument("--backbone", type=Path, help="4D-Humans' HMR2 checkpoint, to take its image backbone from")
     parser.add_argument("--statistics", type=Path, help="the authors' amass_cum_traj.pkl")
     parser.add_argument("--amass", type=Path)
     parser.add_argument("--egobody", type=Path)

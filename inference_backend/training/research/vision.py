@@ -1,6 +1,7 @@
 """Stages 3 to 5: backbone, image encoder and decoder on single images, on frames of videos, and all on videos."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 import torch
@@ -52,12 +53,20 @@ class _Vision:
         self.run.save(seconds, steps)
 
 
+_STOCHASTIC_DEPTH: Final = 0.55
+
+
 class ImagePretraining(_Vision):
     """`image_pretrain` and `video_pretrain`: single frames, every token masked, no motion encoder.
 
     In the former the place of the body is not known: rotations are learned, positions are compared about the pelvis,
     and keypoints of the crop teach the weak camera. They are compared at the joints that OpenPose and SMPL-X share.
     """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        run.model.backbone.model.set_stochastic_depth(_STOCHASTIC_DEPTH)
+        run.model.backbone.train()
 
     def parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
         """The backbone's, the image encoder's and the decoder's; contacts need time."""

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from inference_backend.models.moro.backbone import VitBlock
 from inference_backend.models.moro.checkpoint import load_network
 from inference_backend.protocol.errors import ErrorCode, RecoverError
-from inference_backend.training.research.__main__ import main, parse, train
+from inference_backend.training.research.__main__ import fresh_network, main, parse, train
 from inference_backend.training.research.plans import ORDER, PLANS
 
 FROZEN = {
@@ -92,3 +93,43 @@ def test_what_is_missing_is_named(tmp_path, body_folder, connection_file, config
         train(parse(["video_train", *common]), config)
     assert main(["pose_pretrain", "--out", str(tmp_path), "--bodies", str(tmp_path)]) == 1
     assert "nothing to start from" in capsys.readouterr().err
+
+
+def test_published_parts_are_taken(tmp_path, data, body_folder, connection_file, config, connections):
+    """The authors' tokenizer and HMR2's backbone, in files as Lightning writes them."""
+    donor = fresh_network(config, connections, seed=7)
+    tokenizer, backbone = tmp_path / "tokenizer.ckpt", tmp_path / "hmr2.ckpt"
+    torch.save({"state_dict": {f"mesh_vqvae.{k}": v for k, v in donor.vqvae.state_dict().items()}}, tokenizer)
+    state = {f"backbone.{k}": v for k, v in donor.backbone.model.state_dict().items()}
+    torch.save({"state_dict": state | {"smpl_head.decoder.bias": torch.zeros(3)}}, backbone)
+    arguments = ["pose_pretrain", "--out", tmp_path, "--bodies", body_folder, "--connections", connection_file, *data]
+    arguments += ["--tokenizer", tokenizer, "--backbone", backbone, "--steps", 1, "--batch", 2, "--device", "cpu"]
+    train(parse([str(argument) for argument in arguments]), config)
+    found = load_network(tmp_path / "moro_pose_pretrain.safetensors")
+    for part in ("vqvae", "backbone"):
+        for key, value in getattr(donor, part).state_dict().items():
+            assert torch.equal(getattr(found, part).state_dict()[key], value), key
+    assert torch.equal(found.codebook, donor.vqvae.vq_vae.codes)
+    torch.save({"state_dict": {}}, backbone)
+    with pytest.raises(RecoverError, match=r"hmr2\.ckpt"):
+        train(parse([str(argument) for argument in arguments]), config)
+
+
+def test_stochastic_depth_only_in_training(config):
+    torch.manual_seed(0)
+    block = VitBlock(8, 2)
+    x = torch.randn(4000, 3, 8)
+    block.drop = 0.5
+    assert torch.equal(block.eval()(x), block(x))
+    through = block.eval()(x)
+    block.train()
+    made = block(x)
+    skipped = (made == x).all(-1).all(-1).float().mean()
+    assert skipped == pytest.approx(0.25, abs=0.03), "both halves are left out"
+    assert not torch.equal(made, through)
+    attention = VitBlock(8, 2).train()
+    attention.drop = 0.5
+    torch.nn.init.zeros_(attention.mlp.fc2.weight)
+    torch.nn.init.zeros_(attention.mlp.fc2.bias)
+    mean = torch.stack([attention(x[:8]) for _ in range(600)]).mean(0)
+    torch.testing.assert_close(mean, attention.eval()(x[:8]), atol=0.1, rtol=0.1)
