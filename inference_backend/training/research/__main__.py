@@ -107,7 +107,7 @@ def train(arguments: argparse.Namespace, config: MoroConfig = RESEARCH) -> None:
         raise RecoverError(
             ErrorCode.MISSING_PART,
             f"The stage {stage} has nothing to start from.",
-            "Name weights with --init-from; --connections are enough for the stage tokenizer, and with --tokenizer for any.",
+            "Name weights with --init-from; --connections are enough for tokenizer, and with --tokenizer for all.",
         )
     if arguments.tokenizer is not None:
         model.vqvae.load_state_dict(read_released_tokenizer(arguments.tokenizer, config).state_dict())
