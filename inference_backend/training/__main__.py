@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ..protocol.errors import ErrorCode, RecoverError
-from .loop import Budget, Loop, choose_device
+from .loop import Budget, Loop, choose_device, resume_path, seconds_spent
 from .sizes import SIZES, STAGES, Size
 from .stages.context import Context
 from .stages.registry import make_stage
@@ -36,13 +36,15 @@ def _start(stage: str, out: Path, given: Path | None) -> Path | None:
     )
 
 
-def _train(stage: str, size: Size, minutes: float, arguments: argparse.Namespace, start: Path | None) -> None:
+def _train(
+    stage: str, size: Size, minutes: float, arguments: argparse.Namespace, start: Path | None, deadline: float | None
+) -> None:
     device = choose_device(arguments.device)
     context = Context(size, arguments.data, arguments.out, device, arguments.seed, start)
     plan = context.plan(stage)
     budget = Budget(minutes, steps=arguments.steps, rate=plan.rate, save_every=arguments.save_every)
     loop = Loop(make_stage(stage, context), budget, arguments.out, context.generator, device, _say, arguments.board)
-    loop.run(resume=arguments.resume)
+    loop.run(arguments.resume, deadline)
 
 
 def _say(line: str) -> None:
@@ -57,9 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("stage", choices=(*STAGES, "all"))
-    parser.add_argument(
-        "--data", type=Path, required=True, help="prepared motion (inference_backend.training.data.prepare)"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and resume files")
     parser.add_argument(
         "--minutes", type=float, required=True, help="of training in all, those before a resume included"
@@ -67,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size", choices=("auto", *SIZES), default="auto", help="auto: gpu where there is one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--resume", action="store_true", help="go on where the resume file in the output folder stops")
+    parser.add_argument("--call-minutes", type=float, help="stop this call after so long; go on later with --resume")
     parser.add_argument("--init-from", type=Path, help="weights to start from, with a fresh optimiser")
     parser.add_argument("--steps", type=int, help="stop after so many steps of each stage")
     parser.add_argument("--batch", type=int, help="windows a step, instead of the plan's")
@@ -81,14 +82,21 @@ def main(argv: list[str] | None = None) -> int:
         size = _changed(size, arguments.batch, arguments.frames)
         if device.type == "cuda":
             torch.set_float32_matmul_precision("high")
+        deadline = None if arguments.call_minutes is None else time.monotonic() + 60 * arguments.call_minutes
         stages = STAGES if arguments.stage == "all" else (arguments.stage,)
         for number, stage in enumerate(stages):
             plan = size.plans[stage]
             minutes = arguments.minutes * (plan.share if arguments.stage == "all" else 1)
+            if arguments.resume and seconds_spent(resume_path(arguments.out, stage)) >= 60 * minutes:
+                _say(f"{stage}: done before")
+                continue
             start = _start(stage, arguments.out, arguments.init_from if number == 0 else None)
             began = time.monotonic()
-            _train(stage, size, minutes, arguments, start)
+            _train(stage, size, minutes, arguments, start, deadline)
             _say(f"{stage}: {time.monotonic() - began:.0f} s in all")
+            if deadline is not None and time.monotonic() >= deadline:
+                _say("The time of this call is over; go on with --resume.")
+                break
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1

@@ -75,6 +75,11 @@ class Stage(Protocol):
         ...
 
 
+def resume_path(out: Path, stage: str) -> Path:
+    """Where a stage's resume file lies."""
+    return out / f"{stage}.resume.safetensors"
+
+
 def choose_device(name: str) -> torch.device:
     """`auto`: CUDA where there is one, else the CPU.
 
@@ -138,7 +143,7 @@ class Loop:
         board: bool = False,
     ) -> None:
         self.stage, self.budget, self.generator, self.device, self.log = stage, budget, generator, device, log
-        self.path = out / f"{stage.name}.resume.safetensors"
+        self.path = resume_path(out, stage.name)
         self.parameters = dict(stage.parameters())
         self.average = Average(self.parameters)
         self.optimiser = torch.optim.AdamW(
@@ -151,8 +156,8 @@ class Loop:
         self.step, self.seconds = 0, 0.0
         self._board = _board(out / "board" / stage.name) if board else None
 
-    def run(self, resume: bool = False) -> dict[str, float]:
-        """Train until the budget is spent; returns the last validation."""
+    def run(self, resume: bool = False, deadline: float | None = None) -> dict[str, float]:
+        """Train until the budget is spent, or until `time.monotonic()` reaches `deadline`; returns the validation."""
         if resume and self.path.is_file():
             self.restore()
         limit = self.budget.minutes * 60
@@ -163,7 +168,7 @@ class Loop:
         # Short sequences: the plain product of matrices is faster to differentiate than the CPU's fused attention.
         kernels = sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
         with kernels:
-            while self.seconds < limit and (self.budget.steps is None or self.step < self.budget.steps):
+            while self._goes_on(limit, deadline):
                 figures = self._step(self._progress(limit))
                 for name, value in figures.items():
                     sums[name] = sums.get(name, 0) + value.detach()
@@ -181,6 +186,10 @@ class Loop:
         if self._board is not None:
             self._board.close()
         return figures
+
+    def _goes_on(self, limit: float, deadline: float | None) -> bool:
+        in_time = deadline is None or time.monotonic() < deadline
+        return in_time and self.seconds < limit and (self.budget.steps is None or self.step < self.budget.steps)
 
     def _progress(self, limit: float) -> float:
         done = self.seconds / limit if self.budget.steps is None else self.step / self.budget.steps
@@ -267,6 +276,15 @@ class Loop:
                 f"Training cannot go on from {self.path} ({error}).",
                 "Delete the file, or train into another folder.",
             ) from error
+
+
+def seconds_spent(path: Path) -> float:
+    """Seconds of training that a resume file stands for; 0 where there is none that can be read."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return float(json.loads(file.metadata()["loop"])["seconds"])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return 0.0
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

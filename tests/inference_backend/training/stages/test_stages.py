@@ -156,6 +156,29 @@ def test_the_command_runs_a_stage_and_goes_on(prepared, tiny, tmp_path, monkeypa
     assert "validation" in capsys.readouterr().out
 
 
+def test_all_stages_run_in_pieces(prepared, tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(command.SIZES, "cpu", tiny)
+    arguments = [
+        "all",
+        "--data",
+        str(prepared),
+        "--out",
+        str(tmp_path),
+        "--minutes",
+        "0.1",
+        "--size",
+        "cpu",
+        "--resume",
+    ]
+    assert command.main([*arguments, "--call-minutes", "0.02"]) == 0
+    assert "go on with --resume" in capsys.readouterr().out
+    assert not (tmp_path / "moro_smoother.safetensors").exists()
+    assert command.main(arguments) == 0
+    assert (tmp_path / "moro_smoother.safetensors").is_file()
+    assert command.main(arguments) == 0
+    assert capsys.readouterr().out.count("done before") == len(STAGES)
+
+
 def test_a_stage_without_anything_to_start_from_says_so(prepared, tmp_path, capsys):
     arguments = ["video", "--data", str(prepared), "--out", str(tmp_path), "--minutes", "1", "--device", "cpu"]
     assert command.main(arguments) == 1
