@@ -75,6 +75,8 @@ def assemble(
     for person in people:
         own = _person_arrays(person, len(video), world, body)
         arrays |= {f"p{person.cleaned.person_id}_{key}": own[key] for key in PERSON_KEYS}
+        if person.cleaned.floor_y:
+            arrays[f"p{person.cleaned.person_id}_floor_y"] = np.array(person.cleaned.floor_y)
     return arrays
 
 

@@ -247,3 +247,11 @@ def test_a_result_that_cannot_be_replaced_keeps_its_body(body, clip, tmp_path):
     assert caught.value.code is ErrorCode.BAD_OUTPUT
     assert (tmp_path / "body.npz").read_bytes() == old
     assert {path.name for path in tmp_path.iterdir()} == {"result.npz", "body.npz"}
+
+
+def test_who_stands_on_something_has_a_floor_of_their_own(body, clip):
+    low, high = recovered(0, 1), recovered(1, 2)
+    high = replace(high, cleaned=high.cleaned.standing_at(0.4))
+    arrays = assemble(*clip, [low, high], body, "kinematic", [])
+    assert arrays["p1_floor_y"] == 0.4
+    assert "p0_floor_y" not in arrays
