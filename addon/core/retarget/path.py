@@ -11,6 +11,7 @@ import numpy as np
 
 from .preset import LIMBS, NECK, SPINE
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
+from .turns import rotate
 
 
 class RootMode(StrEnum):
@@ -89,12 +90,19 @@ def hips_middle(rig: TargetRig) -> Array:
     return (left + right) / 2 if left is not None and right is not None else rig.joint("pelvis")
 
 
-def wanted_hips(source: SourceMotion, rig: TargetRig, sizes: Proportions) -> Array:
-    """Where the middle of the target's hips should be `[T,3]`."""
+def source_middle(source: SourceMotion, rig: TargetRig) -> Array:
+    """The same point `[3]` of the source at rest."""
     if rig.joint("left_hip") is not None and rig.joint("right_hip") is not None:
-        middle = (source.places[:, JOINT["left_hip"]] + source.places[:, JOINT["right_hip"]]) / 2
-    else:
-        middle = source.places[:, JOINT["pelvis"]]
+        return (source.rest[JOINT["left_hip"]] + source.rest[JOINT["right_hip"]]) / 2
+    return source.rest[JOINT["pelvis"]]
+
+
+def wanted_hips(source: SourceMotion, rig: TargetRig, sizes: Proportions) -> Array:
+    """Where the middle of the target's hips should be `[T,3]`: it turns with the pelvis, as the rig's does."""
+    pelvis = JOINT["pelvis"]
+    middle = source.places[:, pelvis] + rotate(
+        source.turns[:, pelvis], source_middle(source, rig) - source.rest[pelvis]
+    )
     return sizes.scale * middle + source.up * (sizes.floor + sizes.ankle_rise)
 
 

@@ -8,7 +8,7 @@ from ..quaternions import multiply
 from .arm_ik import reach_arms
 from .figures import Figures, feet_slide, largest_direction_error
 from .leg_ik import feet, plant_feet
-from .path import Proportions, RootMode, floor_root, hips_middle, proportions, wanted_hips
+from .path import Proportions, RootMode, floor_root, hips_middle, proportions, source_middle, wanted_hips
 from .posing import Posed, pose, with_ancestors
 from .preset import LIMBS
 from .rest_match import RestMatch, match_rest
@@ -133,16 +133,16 @@ class _Body:
         self.limbs = with_ancestors(rig, [rig.parts["pelvis"][0], *ends])
         self.base: tuple[Array, Array] | None = None
         self.root: tuple[Array, Array] | None = None
-        middle = hips_middle(rig)
-        flat_middle = middle - source.up * (middle @ source.up)
+        # the hips stand before their root as they do at rest; the source's root lies at the origin then
+        floor = floor + rotate(source.root_turns, sizes.scale * _flat(source_middle(source, rig), source.up))
+        flat_middle = _flat(hips_middle(rig), source.up)
         heading = multiply(source.root_turns, match.facing)
         if mode is RootMode.OBJECT:
             # turned about the point below the hips at rest, the object's own origin goes around it
             self.base = (heading, floor - rotate(heading, flat_middle))
         elif mode is RootMode.ROOT_BONE:
             head = rig.nodes[rig.root].head
-            flat_head = head - source.up * (head @ source.up)
-            place = floor + rotate(heading, flat_head - flat_middle) + source.up * (head @ source.up)
+            place = floor + rotate(heading, _flat(head, source.up) - flat_middle) + source.up * (head @ source.up)
             self.root = (multiply(heading, rig.nodes[rig.root].rest), place)
 
     def pose(self, turns: dict[str, Array], drop: Array | None, *, limbs_only: bool = True) -> Posed:
@@ -216,6 +216,10 @@ class _Body:
                 bent = forward if limb.endswith("leg") else -forward
             bent = bent - straight * (bent @ straight)
         return rotate(turns[first], rotate(self.match.facing, normalised(bent)))
+
+
+def _flat(point: Array, up: Array) -> Array:
+    return point - up * (point @ up)
 
 
 def _carrier(rig: TargetRig, pelvis: int) -> int:

@@ -1,4 +1,4 @@
-"""Sources and targets for the retargeting tests: a recovered armature that moves, and rigs of every kind made from its joints."""
+"""Sources and targets for the retargeting tests: a recovered armature that moves, and rigs made from its joints."""
 
 import bpy
 import numpy as np
