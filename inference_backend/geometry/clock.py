@@ -28,6 +28,14 @@ def clock_times(time_s: NDArray[np.floating], fps: float = CLOCK_FPS) -> NDArray
     return time_s[0] + np.arange(max(steps, 0) + 1) / fps
 
 
+def nearest_index(source_s: NDArray[np.floating], target_s: NDArray[np.floating]) -> NDArray[np.int64]:
+    """For each of the times `target_s [M]` which of the rising times `source_s [N]` is nearest; of two, the earlier."""
+    source_s = np.asarray(source_s, np.float64)
+    upper = np.searchsorted(source_s, target_s).clip(0, len(source_s) - 1)
+    lower = np.maximum(upper - 1, 0)
+    return np.where(target_s - source_s[lower] <= source_s[upper] - target_s, lower, upper)
+
+
 def _brackets(
     source: NDArray[np.float64], target: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from inference_backend.geometry.clock import clock_times, cubic, sample_seen, slerp
+from inference_backend.geometry.clock import clock_times, cubic, nearest_index, sample_seen, slerp
 
 RATES = {
     "23.976": np.arange(60) / 23.976,
@@ -75,3 +75,14 @@ def test_slerp_turns_at_constant_speed_and_holds_beyond_the_ends():
     ends = Rotation.from_rotvec([[0, 0, 0], [0, 0, 1.2]]).as_matrix()
     got = Rotation.from_matrix(slerp(np.array([0.0, 1.0]), ends, np.array([-1.0, 0.25, 0.5, 2.0]))).as_rotvec()
     assert np.allclose(got[:, 2], [0, 0.3, 0.6, 1.2])
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_nearest_of_long_clips_needs_no_table(rate: str):
+    time_s = RATES[rate]
+    wanted = np.linspace(time_s[0] - 0.1, time_s[-1] + 0.1, 50)
+    plain = np.abs(time_s[None] - wanted[:, None]).argmin(axis=1)
+    assert nearest_index(time_s, wanted).tolist() == plain.tolist()
+    assert nearest_index(time_s[:1], wanted).tolist() == [0] * 50
+    long = np.arange(200_000) / 30
+    assert (nearest_index(long, long) == np.arange(200_000)).all()

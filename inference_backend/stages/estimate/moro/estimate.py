@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ....geometry.clock import cubic, slerp
+from ....geometry.clock import cubic, nearest_index, slerp
 from ....models.moro.crop_evidence import CropSource
 from ....models.moro.evidence import EvidenceSource
 from ....models.moro.fit_body import BodyFitting
@@ -173,7 +173,7 @@ def _at_source(
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
     quality = describe(observed, landmark_places(body, betas, rotations, pelvis), sure)
-    nearest = np.abs(observed.time_s[None] - time_s[:, None]).argmin(axis=1)
+    nearest = nearest_index(observed.time_s, time_s)
     turned = slerp(observed.time_s, rotations.numpy(), time_s)
     pelvis_at = cubic(observed.time_s, pelvis.numpy(), time_s)
     places = landmark_places(body, betas, torch.from_numpy(turned), torch.from_numpy(pelvis_at))

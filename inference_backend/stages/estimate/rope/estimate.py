@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ....body.body import Body
-from ....geometry.clock import cubic, slerp
+from ....geometry.clock import cubic, nearest_index, slerp
 from ....protocol.errors import ErrorCode, RecoverError
 from ....records.camera import Camera
 from ....records.context import StageContext
@@ -74,7 +74,7 @@ def at_source(
 ) -> PoseEvidence:
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
-    nearest = np.abs(observed.time_s[None] - time_s[:, None]).argmin(axis=1)
+    nearest = nearest_index(observed.time_s, time_s)
     turned = slerp(observed.time_s, settled.rotations.numpy(), time_s)
     pelvis = cubic(observed.time_s, settled.pelvis.numpy(), time_s)
     places = landmark_places(body, settled.betas, torch.from_numpy(turned), torch.from_numpy(pelvis))

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ....geometry.clock import nearest_index
 from ....geometry.projection import undistort
 from ....models.rope.camera import box_feature, lift, square_box
 from ....models.rope.network import Rope
@@ -57,8 +58,7 @@ class View:
 def view_of(video: Video, track: PersonTrack, camera: Camera, observed: Observed) -> View:
     """Boxes and landmarks of the frames in which the person was seen."""
     index = np.flatnonzero(observed.seen)
-    time_s = video.time_s[track.frames]
-    place = np.abs(time_s[None] - observed.time_s[index, None]).argmin(axis=1)
+    place = nearest_index(video.time_s[track.frames], observed.time_s[index])
     K = torch.from_numpy(camera.K[track.frames][place]).float()
     rays = torch.from_numpy(observed.rays[index]).float()
     keypoints = rays @ K[:, :2, :2].mT + K[:, None, :2, 2]

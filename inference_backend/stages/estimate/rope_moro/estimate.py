@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ....body.body import Body
+from ....geometry.clock import nearest_index
 from ....models.moro.guide import Guide
 from ....models.moro.network import Moro
 from ....protocol.errors import ErrorCode, RecoverError
@@ -60,7 +61,7 @@ def estimate(
     observed, settled = settled_motion(video, track, camera, body, settings.rope, first)
     reprojection = at_source(video, track, camera, body, observed, settled).reproj_err
     time_s = video.time_s[track.frames]
-    nearest = np.abs(time_s[None] - observed.time_s[:, None]).argmin(axis=1)
+    nearest = nearest_index(time_s, observed.time_s)
 
     def guidance(model: Moro, vertex_ids: NDArray[np.int64]) -> Guide:
         links = settings.links
@@ -78,7 +79,7 @@ def estimate(
     found = estimate_moro(video, track, camera, body, settings.moro, second, guided_by=guidance)
     confidence = found.confidence
     if settings.links.visibility:
-        back = np.abs(observed.time_s[None] - time_s[:, None]).argmin(axis=1)
+        back = nearest_index(observed.time_s, time_s)
         confidence = confidence * np.sqrt(settled.visibility[back]).astype(np.float32)
     return replace(found, estimator=NAME, confidence=confidence)
 
