@@ -118,6 +118,7 @@ def test_two_people_in_a_scene_of_their_own(screen):
     screen.ask("frame", 50)
     screen.ask("select")
     screen.ask("show the account")
+    time.sleep(3)  # for the panels to be drawn anew
     screen.shot("9 two people")
 
 
