@@ -21,7 +21,7 @@ FIELDS: Final = {
     "time": "now, as 235959",
     "number": "counts the files of one export from 1",
 }
-_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_RESERVED: Final = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
 _MAX_BYTES: Final = 120
 
 
@@ -60,9 +60,8 @@ def safe_name(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     text = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") or c in "-_" else "_" for c in text)
     text = re.sub("_{2,}", "_", text).strip("_-") or "motion"
-    if _RESERVED.fullmatch(text):
-        text += "_"
-    return text.encode()[:_MAX_BYTES].decode(errors="ignore").rstrip("_-") or "motion"
+    text = text.encode()[:_MAX_BYTES].decode(errors="ignore").rstrip("_-")
+    return f"{text}_" if _RESERVED.fullmatch(text) else text
 
 
 def unique(stem: str, taken: set[str]) -> str:

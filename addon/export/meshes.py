@@ -8,6 +8,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..core.export.skeleton import Skeleton
+from .sampling import seen_at
 from .stage import Stage
 
 Array = NDArray[np.float64]
@@ -110,11 +111,10 @@ def _unposed_mesh(scene: bpy.types.Scene, source: bpy.types.Object, armature: bp
         if copy.parent == armature:
             copy.parent = None
         scene.collection.objects.link(copy)
-        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-            graph = bpy.context.evaluated_depsgraph_get()
-            return bpy.data.meshes.new_from_object(
-                copy.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
-            )
+        graph = seen_at(scene, scene.frame_current)
+        return bpy.data.meshes.new_from_object(
+            copy.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
+        )
     finally:
         bpy.data.objects.remove(copy)
 

@@ -1,6 +1,6 @@
 """An armature's bones, and where they are at any times: read in a scene of their own, so the user's stays as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import bpy
@@ -34,6 +34,17 @@ def check_armature(armature: bpy.types.Object) -> None:
         raise RecoverError(ErrorCode.BAD_SETTING, f"The armature {armature.name} {problem}.", remedy)
 
 
+def seen_at(scene: bpy.types.Scene, frame: float) -> bpy.types.Depsgraph:
+    """What is evaluated of a scene at a frame, without a trace in the objects themselves.
+
+    An active dependency graph, as `bpy.context.evaluated_depsgraph_get` or `ViewLayer.update` make it, writes back what
+    it evaluates: poses, and whatever they depend on, would be left as they are on the last frame that was looked at.
+    """
+    whole = int(np.floor(frame + _HALF_STEP))
+    scene.frame_set(whole, subframe=max(float(frame) - whole, 0.0))
+    return scene.view_layers[0].depsgraph
+
+
 class Sampler:
     """Reads the poses of one armature.
 
@@ -65,9 +76,9 @@ class Sampler:
         self.scale = float(sizes.mean())
         shear = np.abs(axes.T @ axes - np.diag(sizes**2)).max()
         if sizes.min() <= 0 or np.ptp(sizes) > _SAME_SCALE * self.scale or shear > _SAME_SCALE * self.scale**2:
-            raise self._refused("is scaled differently along its axes")
+            raise self._refused("is scaled differently along its axes", sizes)
         if np.linalg.det(axes) < 0:
-            raise self._refused("is mirrored by a negative scale")
+            raise self._refused("is mirrored by a negative scale", armature.scale)
         bones = list(armature.data.bones)
         index = {bone.name: i for i, bone in enumerate(bones)}
         own = Skeleton(
@@ -83,8 +94,8 @@ class Sampler:
         places = {bone.name: i for i, bone in enumerate(armature.pose.bones)}
         self._rows = [places[own.names[bone]] for bone in order]
 
-    def _refused(self, what: str) -> RecoverError:
-        scale = ", ".join(f"{value:.3g}" for value in self._armature.matrix_world.to_scale())
+    def _refused(self, what: str, sizes: Iterable[float]) -> RecoverError:
+        scale = ", ".join(f"{value:.3g}" for value in sizes)
         return RecoverError(
             ErrorCode.BAD_SETTING,
             f"The armature {self._armature.name} {what} ({scale}), which bones in a file cannot be.",
@@ -132,12 +143,8 @@ class Sampler:
             count = len(armature.pose.bones)
             poses, objects = np.empty((len(frames), count, 4, 4)), np.empty((len(frames), 4, 4))
             flat = np.empty(count * 16, dtype=np.float32)
-            with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-                graph = bpy.context.evaluated_depsgraph_get()
             for row, frame in enumerate(frames):
-                whole = int(np.floor(frame + _HALF_STEP))
-                scene.frame_set(whole, subframe=max(float(frame) - whole, 0.0))
-                seen = armature.evaluated_get(graph)
+                seen = armature.evaluated_get(seen_at(scene, float(frame)))
                 seen.pose.bones.foreach_get("matrix", flat)
                 objects[row] = seen.matrix_world
                 # Blender hands out columns
