@@ -13,7 +13,7 @@ LOCKS := inference_backend/environment
 PIP := -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: demo test test-backend test-addon test-matrix test-gui models extension lint format bench lock clean
+.PHONY: demo test test-backend test-addon test-matrix test-gui test-exchange models extension lint format bench lock clean
 
 demo: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	$(BPY45)/bin/python tests/demo/demo.py
@@ -24,13 +24,26 @@ test-backend: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m pytest tests/inference_backend tests/sample -n $(WORKERS)
 
 test-addon: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
-	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon tests/extension -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon tests/exchange tests/extension -n $(WORKERS) --dist loadfile
 
 # The add-on's tests in the other Blenders too; in 5.2, which needs Python 3.13, where that is at hand.
 test-matrix: test $(foreach bpy,$(BPY42) $(BPY50) $(if $(PYTHON313),$(BPY52)),test-$(bpy))
 
 test-.venv-bpy%: .venv-bpy%/.ready
-	OMP_NUM_THREADS=1 $(<D)/bin/python -m pytest tests/addon tests/extension -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(<D)/bin/python -m pytest tests/addon tests/exchange tests/extension -n $(WORKERS) --dist loadfile
+
+# Exported files, read by programs other than Blender: those of Debian that are installed (assimp-utils, godot3-server,
+# chromium), and three.js and OpenUSD in the versions named here.
+EXCHANGE := build/exchange
+test-exchange: $(BPY45)/.ready $(EXCHANGE)/.ready
+	RECOVER_MOTION_USD_PYTHON=$(EXCHANGE)/venv/bin/python OMP_NUM_THREADS=1 \
+		$(BPY45)/bin/python -m pytest tests/exchange
+
+$(EXCHANGE)/.ready: Makefile
+	$(PYTHON) -m venv $(EXCHANGE)/venv
+	$(EXCHANGE)/venv/bin/python $(PIP) install usd-core==26.11
+	npm install --prefix $(EXCHANGE) --no-save --no-audit --no-fund three@0.184.0
+	touch $@
 
 models: $(MODEL)
 

@@ -14,6 +14,9 @@ Strip = getattr(bpy.types, "Strip", None) or bpy.types.Sequence
 
 HAS_SLOTS = bpy.app.version >= (4, 4, 0)
 
+BLEND_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path property that may begin with `//`, the folder of the .blend file."""
+
 
 class ActionCurves:
     """The curves of one action for one kind of data-block, whichever way this Blender stores them."""

@@ -8,6 +8,7 @@ from ...inference_backend.protocol.errors import RecoverError
 from ..wrapped_label import wrapped
 from .ops import RecoverMotionExport, armatures_to_export
 from .preset import MESH_ONLY, SEVERAL_CLIPS, SKELETON_ONLY
+from .settings import preset_problems
 
 
 class RECOVERMOTION_PT_export(bpy.types.Panel):  # noqa: N801  Blender's naming rule for panels
@@ -34,6 +35,8 @@ class RECOVERMOTION_PT_export(bpy.types.Panel):  # noqa: N801  Blender's naming 
         layout.use_property_decorate = False
         settings = context.scene.recover_motion_export
         layout.prop(settings, "preset")
+        for problem in preset_problems():
+            wrapped(layout, str(problem), "ERROR", context.region.width)
         try:
             preset = settings.chosen()
         except RecoverError as error:

@@ -7,6 +7,7 @@ from typing import Final
 import bpy
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from ..compat import BLEND_RELATIVE
 from ..core.export.root_motion import RootMode
 from ..setup.locations import data_folder
 from .export import ExportOptions
@@ -130,7 +131,11 @@ class RecoverMotionExportSettings(bpy.types.PropertyGroup):
         name="All Bones", description="Also controls and helpers that carry no skin", default=False
     )
     folder: bpy.props.StringProperty(
-        name="Folder", description="Where the files go", subtype="DIR_PATH", default="//export"
+        name="Folder",
+        description="Where the files go; // is the folder of the .blend file",
+        subtype="DIR_PATH",
+        default="//export",
+        options=BLEND_RELATIVE,
     )
     template: bpy.props.StringProperty(
         name="File Name",
