@@ -25,11 +25,11 @@ _HIPS, _KNEES, _ANKLES = (1, 2), (4, 5), (7, 8)
 _SHOULDERS, _ELBOWS, _WRISTS = (16, 17), (18, 19), (20, 21)
 _SOLES: Final = ("sole_heel", "sole_big_ball", "sole_small_ball", "sole_toe")
 _TURNING: Final = (*_HIPS, *_KNEES, *_ANKLES, *_SHOULDERS, *_ELBOWS)
-# Bones whose lengths tell the shape: pairs of joints, or of midpoints of joints.
+# Bones whose lengths tell the shape. Shoulders do not: the figures have them where the collar bones begin to move.
 _LENGTHS: Final = (
-    (1, 4), (2, 5), (4, 7), (5, 8), (16, 18), (17, 19), (18, 20), (19, 21), (1, 2), (16, 17),
+    (1, 4), (2, 5), (4, 7), (5, 8), (16, 18), (17, 19), (18, 20), (19, 21), (1, 2),
 )  # fmt: skip
-_LENGTH_SIGMA, _BETA_SIGMA = 0.01, 1.5
+_LENGTH_SIGMA, _BETA_SIGMA = 0.015, 0.7
 _ANKLE_SIGMA, _HIP_SIGMA, _KNEE_SIGMA, _ARM_SIGMA, _SOLE_SIGMA = 0.006, 0.03, 0.03, 0.02, 0.004
 _TURN_SIGMA: Final = float(np.deg2rad(4.0))
 _STEPS: Final = 3

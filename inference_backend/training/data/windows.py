@@ -12,7 +12,7 @@ from ...protocol.skeleton import BODY_JOINTS
 from .archive import ANGLE_UNIT, LENGTH_UNIT, MotionArchive
 
 _SPEEDS: Final = (0.75, 1.3)
-_BETA_KEPT, _BETA_SPREAD, _BETA_LIMIT = 0.5, 0.8, 2.5
+_BETA_KEPT, _BETA_SPREAD, _BETA_LIMIT = 0.5, 0.85, 2.5
 
 
 class Windows(NamedTuple):

@@ -10,6 +10,7 @@ from ...models.moro.losses import token_accuracy
 from ...models.moro.selection import expected_codes
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
+from ..data_clock import DataClock
 from .batches import Span, Truth
 from .context import Context
 from .open_losses import OPEN_WEIGHTS, about_pelvis
@@ -29,6 +30,7 @@ class EvidenceStage:
         self._truth = Truth(context)
         self._train = context.windows("train")
         self._synthesis = Synthesis(context.posed, context.generator)
+        self._clock = DataClock(context.device)
 
     def parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
         """The evidence encoder's and the decoder's; what works on time has nothing to learn here."""
@@ -39,12 +41,15 @@ class EvidenceStage:
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The terms of the paper's image stages."""
         self.context.model.train()
-        terms, accuracy = self._terms(self._synthesis.batch(self._train.draw(self.plan.batch, 1)))
+        with self._clock.measure():
+            batch = self._synthesis.batch(self._train.draw(self.plan.batch, 1))
+        terms, accuracy = self._terms(batch)
         figures = {
             "ce": terms["ce"],
             "accuracy": accuracy,
             "mesh_mm": 1000 * terms["v3d_local"],
             "joints_mm": 1000 * terms["j3d_about"],
+            "data_ms": self._clock.milliseconds,
         }
         return total_loss("image", terms, OPEN_WEIGHTS), figures
 

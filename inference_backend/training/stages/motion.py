@@ -15,6 +15,7 @@ from ...models.moro.masking import Masked, mask_for_training, mask_for_validatio
 from ...models.moro.selection import expected_codes
 from ...models.moro.trajectory import canonical_trajectory, integrate, place
 from ..data.windows import MotionWindows, Windows
+from ..data_clock import DataClock
 from .batches import Span, Truth
 from .context import Context
 
@@ -37,6 +38,7 @@ class MotionStage:
         self._truth = Truth(context)
         self._train = context.windows("train")
         self._single = name == "pose"
+        self._clock = DataClock(context.device)
 
     def parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
         """The motion encoder's, and the smoother's."""
@@ -47,13 +49,15 @@ class MotionStage:
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The terms of the paper's motion stage."""
         self.context.model.train()
-        windows = self._train.draw(self.plan.batch, 1 if self._single else self.plan.frames)
-        mesh = self._truth.meshes(windows)
-        ids = self._truth.ids(mesh)
+        with self._clock.measure():
+            windows = self._train.draw(self.plan.batch, 1 if self._single else self.plan.frames)
+            mesh = self._truth.meshes(windows)
+            ids = self._truth.ids(mesh)
         shares = _POSE_SHARES if self._single else _SHARES
         masked = mask_for_training(ids, self.context.model.config.mask_id, shares, self.context.generator)
         terms, accuracy = self._terms(windows, mesh, masked, noise_level(progress))
         figures = {"ce": terms["ce"], "accuracy": accuracy, "mesh_mm": 1000 * terms["v3d_local"]}
+        figures["data_ms"] = self._clock.milliseconds
         return total_loss("motion", terms), figures
 
     def _terms(

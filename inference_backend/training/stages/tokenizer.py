@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...models.moro.tokenizer import MeshTokenizer
 from ..data.posing import PosedBody
 from ..data.windows import MotionWindows, Windows
+from ..data_clock import DataClock
 from .context import Context
 
 PLAIN_SHARE: Final = 0.4
@@ -33,7 +34,7 @@ class TokenizerStage:
         self.network: nn.Module = context.model.vqvae
         self._tokenizer: MeshTokenizer = context.model.vqvae
         self._train = context.windows("train")
-        self._body = context.posed
+        self._body, self._clock = context.posed, DataClock(context.device)
         self._held_back = list(_validation_meshes(context))
         # In units of the latents' own spread, so that pulling latents to codes weighs the same at any scale.
         self._tokenizer.register_buffer("latent_variance", torch.zeros(()).to(context.device))
@@ -45,18 +46,20 @@ class TokenizerStage:
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean vertex distance, plus the commitment once quantised; figures in millimetres."""
         tokenizer = self._tokenizer.train()
-        mesh = _mesh(self._body, self._train.draw(self.plan.batch, 1))
+        with self._clock.measure():
+            mesh = _mesh(self._body, self._train.draw(self.plan.batch, 1))
         if progress >= PLAIN_SHARE and self._tokenizer.latent_variance == 0:
             self._lay_codebook()
         latent = tokenizer.fully_conv_ae.encode(mesh)
         if self._tokenizer.latent_variance == 0:
             vertex = _distance(tokenizer.fully_conv_ae.decode(latent), mesh)
-            return vertex, {"vertex_mm": 1000 * vertex}
+            return vertex, {"vertex_mm": 1000 * vertex, "data_ms": self._clock.milliseconds}
         quantized = tokenizer.vq_vae(latent)
         vertex = _distance(tokenizer.fully_conv_ae.decode(quantized.codes), mesh)
         misfit = quantized.commitment / self._tokenizer.latent_variance
         total = vertex + _COMMITMENT * 0.1 * misfit
-        return total, {"vertex_mm": 1000 * vertex, "misfit": misfit, "perplexity": quantized.perplexity}
+        figures = {"vertex_mm": 1000 * vertex, "misfit": misfit, "perplexity": quantized.perplexity}
+        return total, figures | {"data_ms": self._clock.milliseconds}
 
     @torch.no_grad()
     def _lay_codebook(self) -> None:

@@ -18,6 +18,7 @@ from ...models.moro.selection import expected_codes
 from ...models.moro.trajectory import canonical_trajectory, integrate
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
+from ..data_clock import DataClock
 from .batches import Truth
 from .context import Context
 from .open_losses import OPEN_WEIGHTS, about_pelvis
@@ -36,6 +37,7 @@ class VideoStage:
         self._truth = Truth(context)
         self._train = context.windows("train")
         self._synthesis = Synthesis(context.posed, context.generator)
+        self._clock = DataClock(context.device)
 
     def parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
         """Of the transformers and the smoother, without the heads that only motion training uses; or the smoother's."""
@@ -48,9 +50,10 @@ class VideoStage:
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The terms of the paper's video stage."""
         self.context.model.train()
-        batch = self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames))
-        mesh = self._truth.meshes(batch.windows)
-        ids = self._truth.ids(mesh)
+        with self._clock.measure():
+            batch = self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames))
+            mesh = self._truth.meshes(batch.windows)
+            ids = self._truth.ids(mesh)
         if self.name == "smoother":
             return self._smoothing(batch, mesh, ids)
         model, network = self.context.model, self.context.model.dst_former
@@ -72,6 +75,7 @@ class VideoStage:
             "mesh_mm": 1000 * terms["v3d_local"],
             "joints_mm": 1000 * terms["j3d_about"],
             "velocity_mm": 1000 * terms["j3d_vel"],
+            "data_ms": self._clock.milliseconds,
         }
         return total_loss("video", terms, OPEN_WEIGHTS), figures
 

@@ -31,7 +31,7 @@ def train(context: Context, stage: str, steps: int) -> tuple[dict[str, float], l
 
     def remembered(progress):
         total, figures = inner(progress)
-        losses.append(float(total))
+        losses.append(float(total.detach()))
         return total, figures
 
     made.loss = remembered
@@ -109,6 +109,17 @@ def test_evidence_and_video_learn(trained, tiny, prepared, tmp_path):
         context = Context(tiny, prepared, tmp_path, CPU, start=trained / "moro_tokenizer.safetensors")
         _, losses = train(context, stage, 40)
         assert np.mean(losses[-8:]) < 0.85 * np.mean(losses[:4]), stage
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_stages_train_in_mixed_precision(trained, tiny, prepared, tmp_path, stage):
+    """As on a GPU, where products inside the transformers are bfloat16 and weights and losses float32."""
+    context = Context(tiny, prepared, tmp_path, CPU, start=trained / "moro_tokenizer.safetensors")
+    context.model.dst_former.compute_dtype = torch.bfloat16
+    figures, losses = train(context, stage, 2)
+    assert np.isfinite(losses).all()
+    assert np.isfinite(list(figures.values())).all()
+    assert all(p.dtype == torch.float32 for p in context.model.parameters())
 
 
 def test_a_tokenizer_can_be_put_under_another_size(trained, tiny, prepared, tmp_path):
