@@ -104,7 +104,8 @@ BENCHES: Final[dict[str, Bench]] = {
         "bench_moro.py",
         (
             Figure("times_the_reference", "MoRo, speed over the plain reading: {run}"),
-            Figure("ratio", "MoRo, peak memory of 2,000 frames over 500"),
+            Figure("ratio", "MoRo, peak memory of 2,000 frames over 500", "<= 1.15"),
+            Figure("fit_ms_a_frame", "MoRo, meshes to parameters: processor ms a frame"),
         ),
     ),
 }
