@@ -21,6 +21,8 @@ class PhysicsSettings:
         pose_from: `physics` takes pose and path of the simulated body, `input` its path only.
         step_hz: simulation steps a second.
         assist_n: the most force, newtons, that helps the pelvis along its path.
+        anchor_s: let the reference drift towards where the simulated body is, horizontally, within about this many
+            seconds, so that on a path of a wrong speed the feet win; 0 keeps it where it is.
         smoothing_s: the reference is smoothed: oscillations of this period (seconds) are halved.
         segment_s: length of the segments that are judged, seconds.
         max_joint_deg, max_pelvis_m: a segment passes with a mean deviation of its joints, and a 95th percentile of its
@@ -33,6 +35,7 @@ class PhysicsSettings:
     pose_from: str = "physics"
     step_hz: float = 450.0
     assist_n: float = 500.0
+    anchor_s: float = 0.0
     smoothing_s: float = 1 / 6
     segment_s: float = 2.0
     max_joint_deg: float = 5.0
@@ -52,6 +55,7 @@ class PhysicsSettings:
         ranges = {
             "step_hz": (180, 2000),
             "assist_n": (0, 5000),
+            "anchor_s": (0, 60),
             "smoothing_s": (0, 2),
             "segment_s": (0.5, 60),
             "max_joint_deg": (0, 180),

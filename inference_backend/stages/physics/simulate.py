@@ -45,7 +45,7 @@ def simulate(
     """
     rest = humanoid.soles.joints[0]
     reference = Reference(motion, time_s, settings.smoothing_s, rest)
-    tracker = Tracker(humanoid, assist or Assist(force_n=settings.assist_n))
+    tracker = Tracker(humanoid, assist or Assist(force_n=settings.assist_n, anchor_s=settings.anchor_s))
     tracked = tracker.track(reference, settings.step_hz, progress)
     quaternions = np.where(np.isfinite(tracked.quaternions), tracked.quaternions, [1.0, 0, 0, 0])
     flat = quaternions.reshape(-1, 4)[:, [1, 2, 3, 0]]

@@ -32,6 +32,7 @@ class Assist:
         horizontal, vertical: N/m.
         force_n, torque_nm: limits.
         turn: N m/rad; turn_damping: N m s/rad.
+        anchor_s: time constant with which the reference drifts after the body, horizontally; 0: it does not.
         strength: factor on all joints' stiffness.
         trunk: N m/rad of the spine's joints, None for those of the humanoid.
     """
@@ -42,6 +43,7 @@ class Assist:
     torque_nm: float = 300.0
     turn: float = 1500.0
     turn_damping: float = 150.0
+    anchor_s: float = 0.0
     strength: float = 1.0
     trunk: float | None = None
 
@@ -83,6 +85,7 @@ class Tracker:
         self._model = mujoco.MjModel.from_xml_string(humanoid.xml)
         self._data = mujoco.MjData(self._model)
         self._assist, self._mass = assist, humanoid.mass_kg
+        self._drift = np.zeros(3)
         model = self._model
         # MuJoCo stores bodies depth first, hence the look-up by name.
         joints = [model.joint(name) for name in BODY_JOINTS]
@@ -165,8 +168,13 @@ class Tracker:
         stiff = (assist.horizontal, assist.vertical, assist.horizontal)
         damping = [1.4 * math.sqrt(k * self._mass) for k in stiff]
         total, limited = 0.0, 0
+        drift, rate = self._drift, min(model.opt.timestep / assist.anchor_s, 1.0) if assist.anchor_s > 0 else 0.0
         for k in range(steps):
             mujoco.mj_differentiatePos(model, error, 1.0, data.qpos, qpos[k])
+            if rate:
+                error[:3] += drift
+                drift[0] -= rate * error[0]
+                drift[2] -= rate * error[2]
             now = data.qvel
             np.multiply(kp, error, out=force)
             force += damped[k]
@@ -214,6 +222,7 @@ class Tracker:
     def _place(self, state: Array) -> None:
         """Start from a reference state, raised until it does not begin inside the floor."""
         self._restore(state)
+        self._drift[:] = 0
         mujoco.mj_forward(self._model, self._data)
         deepest = min((float(contact.dist) for contact in self._data.contact), default=0.0)
         self._data.qpos[1] -= min(deepest, 0.0)

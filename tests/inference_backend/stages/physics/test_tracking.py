@@ -121,6 +121,18 @@ def test_the_assist_has_a_limit(humanoid):
     assert done.tracked.assist_n.max() <= 500.01
 
 
+def test_on_a_path_that_is_too_long_an_anchored_reference_lets_the_feet_win(humanoid):
+    gait = gaits.disturbed(gaits.walk(humanoid.soles, 6.0), 3, pelvis_m=0.0, stretch=1.1)
+    contact = np.repeat(gait.contact[:, [0, 2]], humanoid.soles.points.shape[1], axis=1)
+    slips, gone = [], []
+    for anchor_s in (0.0, 0.5):
+        done = track(gait, humanoid, smoothing_s=0.0, anchor_s=anchor_s)
+        slips.append(foot_faults(sole_points(humanoid, done.motion), gait.time_s, contact).mean_slip())
+        gone.append(done.motion.transl[-1, 2] - gait.motion.transl[-1, 2])
+    assert slips[1] < 0.7 * slips[0]
+    assert gone[1] < gone[0] - 0.1
+
+
 def test_the_same_again(humanoid):
     gait = gaits.disturbed(gaits.walk(humanoid.soles, 1.5), 4)
     one, two = track(gait, humanoid), track(gait, humanoid)
