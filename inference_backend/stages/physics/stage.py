@@ -58,7 +58,7 @@ def apply_physics(
     try:
         from .humanoid import make_humanoid
         from .simulate import simulate
-    except ImportError:
+    except (ImportError, OSError):  # OSError: a library of its own that cannot be loaded
         ctx.note(MISSING)
         return motion, _nothing(motion)
     if not all(np.isfinite(getattr(motion, name)).all() for name in MOVED):
