@@ -255,7 +255,7 @@ def recover(
     contacts = [out.value for out in contact_outs]
     people = [RecoveredPerson(*its) for its in zip(tracks, placed, cleaned, contacts, strict=True)]
     arrays = assemble(video, shots, camera_out.value, world, people, body, estimator.name, runner.notes)
-    arrays |= report_arrays(len(video), cleaned, paths, physics)
+    arrays |= report_arrays(len(video), cleaned, paths, physics, converted=own_body is not body)
     result, body_file = write_result(job.out, arrays, body)
     report(1.0, len(video))
     return Recovered(result, body_file, tuple(arrays["person_ids"].tolist()), tuple(runner.notes))

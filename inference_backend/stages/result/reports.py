@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ...records.motion import PhysicsReport, TrajectoryReport, WorldMotion
 
-ALWAYS = ("frames", "shots", "people", "camera", "estimate", "world")
-AFTER = ("contacts", "foot_lock")
+LOOKED = ("frames", "shots", "people", "camera", "estimate")
+CLEANED = ("contacts", "foot_lock")
 
 
 def report_arrays(
@@ -17,6 +17,8 @@ def report_arrays(
     motions: Sequence[WorldMotion],
     paths: Sequence[TrajectoryReport],
     physics: Sequence[PhysicsReport],
+    *,
+    converted: bool = False,
 ) -> dict[str, NDArray]:
     """Arrays of the result (docs/result-format.md).
 
@@ -24,15 +26,16 @@ def report_arrays(
         T: frames of the clip.
         motions: the people, for the frames that they are in.
         paths, physics: their reports in the same order; empty where a stage was switched off.
+        converted: the motion was brought to another body than its estimator's.
 
     Returns:
         `stages_ran`, and for each person `regenerated`, `simulated` `[T]` and the texts `trajectory_report`,
         `physics_report` (JSON).
     """
-    ran = [*ALWAYS]
+    ran = [*LOOKED, "convert", "world"] if converted else [*LOOKED, "world"]
     if any(report.regenerated.any() for report in paths):
         ran.append("trajectory")
-    ran += AFTER
+    ran += CLEANED
     if any(report.segments for report in physics):
         ran.append("physics")
     arrays: dict[str, NDArray] = {"stages_ran": np.array(ran)}

@@ -78,6 +78,7 @@ def test_the_result_is_on_the_body_asked_for_and_says_so(tall, tmp_path, monkeyp
     assert not any(stage == "convert" for stage, _ in said)
     result, notes = run(str(tall))
     assert [note for note in notes if "SMPLX_OPEN" in note and "TALL" in note]
+    assert [stage for stage in result.stages_ran if stage not in plain.stages_ran] == ["convert"]
     assert (result.body_name, plain.body_name) == ("TALL", "SMPLX_OPEN")
     assert (tmp_path / "journal").read_text().count("estimate done") == 2  # two people, once each
     off = np.linalg.norm(result.people[0].motion.joints_world - plain.people[0].motion.joints_world, axis=-1)
