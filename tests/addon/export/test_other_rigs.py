@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 from recover_motion.addon.core.export.root_motion import RootMode
-from recover_motion.addon.export.clips import shown_clip
+from recover_motion.addon.export.clips import all_clips, shown_clip
 from recover_motion.addon.export.export import export_file
 
 from tests.addon.export.exported_person import in_file, on_floor, preset_and_options
@@ -197,3 +197,38 @@ def test_what_hangs_on_a_bone_and_what_modifiers_show_comes_along(scene, tmp_pat
     assert np.ptp(found.surface[:, 0]) == pytest.approx(1.4, abs=1e-3)  # the array's copy stands a metre to the side
     corner = np.array([0.0, 1.7, 0.0])  # the hat's corner lies on the head's tail
     assert np.abs(found.surface - corner).sum(axis=1).min() < 1e-3
+
+
+def test_a_strip_of_a_rig_whose_constraints_look_at_itself(scene, tmp_path):
+    """A strip is played by a copy of the rig: its constraints and drivers must look at the copy, too."""
+    rig = build_rig(scene, "ik", bones=BODY | {"Ctl": ("Hips", (0.1, -0.3, 0.3), (0.1, -0.3, 0.4))})
+    ik = rig.pose.bones["LeftLeg"].constraints.new("IK")
+    ik.target, ik.subtarget, ik.chain_count = rig, "Ctl", 2
+    driver = rig.pose.bones["RightArm"].driver_add("rotation_quaternion", 1).driver
+    variable = driver.variables.new()
+    variable.type = "TRANSFORMS"
+    variable.targets[0].id, variable.targets[0].bone_target = rig, "Ctl"
+    variable.targets[0].transform_type, variable.targets[0].transform_space = "LOC_Y", "LOCAL_SPACE"
+    driver.expression = variable.name
+    control = rig.pose.bones["Ctl"]
+    for frame, y in ((1, 0.0), (COUNT, 0.5)):
+        control.location = (0.0, y, 0.0)
+        control.keyframe_insert("location", frame=frame)
+    expected = seen(rig, scene, FRAMES, ["LeftFoot", "RightArm"])
+    data = rig.animation_data
+    strip = data.nla_tracks.new().strips.new("lift", 1, data.action)
+    if hasattr(strip, "action_slot"):
+        strip.action_slot = data.action_slot
+    data.action = None
+    control.location = (0.0, 0.0, 0.0)
+    control.keyframe_insert("location", frame=1)  # the motion that is shown stands still
+    control.keyframe_insert("location", frame=COUNT)
+    still, lifted = all_clips(rig)
+    preset, options = preset_and_options("unreal", **STAYS)
+    export_file(tmp_path / "a.fbx", rig, scene, [still, lifted], preset, options)
+    clips = read_fbx(tmp_path / "a.fbx").clips
+    got = np.stack([clips["lift"][1][name] for name in ("LeftFoot", "RightArm")], axis=1)
+    assert np.abs(got - 100 * expected).max() < 0.2
+    assert np.ptp(clips["lift"][1]["LeftFoot"][:, 2]) > 10
+    [shown] = [positions for name, (_, positions) in clips.items() if name != "lift"]
+    assert np.ptp(shown["LeftFoot"][:, 2]) < 1
