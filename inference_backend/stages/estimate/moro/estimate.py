@@ -34,6 +34,8 @@ from .settings import MoroSettings
 from .weights import SMPLX_VERTICES, load_moro
 
 NAME = "moro"
+_WINDOWS_ON_CUDA = 16
+"""Windows that a landmark network decodes together, which alone are too small for a GPU."""
 _FIT_SHARE = 0.1
 _LOOK_SHARE = 0.4
 """Parts of the progress bar: fitting the body; of the rest, the backbone where there is one."""
@@ -104,12 +106,13 @@ def estimate(
     done = _Done(ctx, n_frames, 0.0 if model.config.backbone is None else _LOOK_SHARE)
     source = _evidence(model, video, track, camera, observed, ctx, done.looked)
     guide = None if guided_by is None else guided_by(model, vertex_ids)
-    motion = recover_clip(model, source, settings.steps, progress=done.decoded, guide=guide)
+    at_once = _WINDOWS_ON_CUDA if solver == "cuda" and model.config.backbone is None else 1
+    motion = recover_clip(model, source, settings.steps, windows_at_once=at_once, progress=done.decoded, guide=guide)
     if not motion.is_finite() and model.dst_former.compute_dtype == torch.float16:
         # float16 ends at 65504. Weights that go beyond it are done again in float32.
         model, _ = load_moro(replace(settings, precision="float32"), body, ctx.device)
         source = _evidence(model, video, track, camera, observed, ctx, lambda _frames: None)
-        motion = recover_clip(model, source, settings.steps)
+        motion = recover_clip(model, source, settings.steps, guide=guide)
     codes, turn, pelvis = (x.to(ctx.device) for x in (motion.codes, motion.rotation, motion.translation))
 
     def meshes(frames: Tensor) -> Tensor:
