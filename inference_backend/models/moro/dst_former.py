@@ -93,10 +93,15 @@ class DstFormer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Random start: linear layers N(0, 0.02) cut at 2, norms 1 and 0, position tables N(0, 0.02)."""
+        """Random start: linear layers N(0, 0.02) cut at 2, norms 1 and 0, position tables N(0, 0.02).
+
+        That is for the released width of 1024; narrower networks start with as much larger weights as keep sums over
+        their inputs as large.
+        """
+        std = 0.02 * (1024 / self.config.width) ** 0.5
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02, a=-2.0, b=2.0)
+                nn.init.trunc_normal_(module.weight, std=std, a=-2.0, b=2.0)
                 nn.init.zeros_(module.bias)
         tables = [self.m_pos_enc, self.d_pos_enc]
         for table in [*tables, self.img_pos_enc] if self.config.backbone is None else tables:
