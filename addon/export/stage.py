@@ -35,6 +35,8 @@ class Stage:
     """
 
     def __init__(self) -> None:
+        # the glTF exporter shows the scene that it exports in the window, and then what it takes for the user's
+        self._shown = [(window, window.scene) for window in bpy.context.window_manager.windows]
         self.scene = bpy.data.scenes.new("Recover Motion (export)")
         self.armature: bpy.types.Object | None = None
         self.made: list[bpy.types.ID] = []
@@ -43,6 +45,9 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for window, scene in self._shown:
+            if window.scene != scene:
+                window.scene = scene
         bpy.data.scenes.remove(self.scene)
         bpy.data.batch_remove(self.made)
 

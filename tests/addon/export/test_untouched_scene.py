@@ -42,6 +42,7 @@ def test_nothing_changes(own_person, tmp_path, name):
     body = bpy.data.objects.new("Body", None)
     for obj in (other, body):
         scene.collection.objects.link(obj)
+    bpy.data.scenes.new("A")  # comes before the user's in the list of scenes
     bpy.context.view_layer.objects.active = armature
     armature.select_set(True)
     bpy.ops.object.mode_set(mode="POSE")
