@@ -20,6 +20,7 @@ class RopeConfig:
         channels: of the light backbone's branches, from the finest.
         blocks: residual blocks for each branch in each stage of the light backbone.
         neck: channels to which the fused map is brought before both trunks; 0: as it is.
+        coordinates: the trunks see each pixel's place, so that a token can say where its part is.
         trunk: channels of the two trunks.
         trunk_layers: convolutions of each trunk.
         token: size C of a part token.
@@ -42,6 +43,7 @@ class RopeConfig:
     channels: tuple[int, ...] = ()
     blocks: int = 2
     neck: int = 0
+    coordinates: bool = False
     trunk: int = 256
     trunk_layers: int = 2
     token: int = 128
@@ -91,6 +93,7 @@ OPEN: Final = RopeConfig(
     image_hw=(64, 48),
     channels=(32, 48, 64, 96),
     neck=64,
+    coordinates=True,
     trunk=64,
     token=64,
     shape_hidden=256,

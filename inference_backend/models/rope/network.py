@@ -62,7 +62,7 @@ class Rope(nn.Module):
         fused = self.backbone.out_channels
         self.neck = conv_norm(fused, config.neck, 1) if config.neck else nn.Identity()
         tokenizer = Hagt if config.tokens == "attention" else PooledTokens
-        self.tokenizer = tokenizer(config.neck or fused, config)
+        self.tokenizer = tokenizer((config.neck or fused) + 2 * config.coordinates, config)
         parts = {name: len(part_levels()[name]) for name in config.levels}
         self.encoders = nn.ModuleDict({name: PartEncoder(count, config) for name, count in parts.items()})
         self.exchange = LevelExchange(config) if config.regressor == "acpr" else None
@@ -85,6 +85,15 @@ class Rope(nn.Module):
         with torch.no_grad():
             self.pose_bias[:_BODY] = rot6d_columns(rotations).to(self.pose_bias)
 
+    def features(self, images: Tensor) -> Tensor:
+        """The map `[B,Cf,h,w]` that the tokenizer reads, of images `[B,C,H,W]`."""
+        found = self.neck(self.backbone(images))
+        if not self.config.coordinates:
+            return found
+        y, x = (torch.linspace(-1, 1, count).to(found) for count in found.shape[-2:])
+        place = torch.stack((x.expand(len(y), -1), y[:, None].expand(-1, len(x))))
+        return torch.cat((found, place.expand(len(found), -1, -1, -1)), 1)
+
     def forward(self, images: Tensor, box: Tensor) -> RopeOutput:
         """Read a batch of images.
 
@@ -92,7 +101,7 @@ class Rope(nn.Module):
             images: `[B,C,H,W]`, proxy images or crops in 0..1 (`config.input`).
             box: `[B,3]`, `camera.box_feature`.
         """
-        found = self.tokenizer(self.neck(self.backbone(images)))
+        found = self.tokenizer(self.features(images))
         whole = found.tokens.get("whobo")
         parts = {name: encoder(found.tokens[name], whole) for name, encoder in self.encoders.items()}
         joints = expand(parts)

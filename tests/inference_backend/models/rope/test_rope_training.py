@@ -237,7 +237,7 @@ def test_the_open_network_learns_32_bodies_by_heart(lesson, body):
     print({"mpjpe_mm": error, **terms, "entropy": attention_entropy(found.logits["indep"]).mean().item()})
     assert error < 15
     assert terms["attention"] < 0.3
-    tokens = model.tokenizer(model.neck(model.backbone(images))).tokens["indep"]
+    tokens = model.tokenizer(model.features(images)).tokens["indep"]
     assert torch.cdist(tokens[0], tokens[0]).add(10 * torch.eye(24)).min() > 0.05
 
 
