@@ -32,7 +32,7 @@ def attention(queries: Tensor, keys: Tensor, heads: int, bias: Tensor | None = N
 class PartEncoder(nn.Module):
     """Within a level (ISL): part tokens `[B,J,C]`, each beside the whole body's `[B,1,C]`, to `[B,J,C]`.
 
-    With `layers = 0`, each token goes through a small network of its own.
+    With the regressor `mlp`, each token goes through a small network of its own.
     """
 
     def __init__(self, parts: int, config: RopeConfig) -> None:
