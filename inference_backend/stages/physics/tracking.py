@@ -130,14 +130,15 @@ class Tracker:
             assist_n[i + 1], saturated[i + 1] = self._advance(plan, i, steps[i], assist)
             i += 1
             states[i], done[i] = self._state(), True
-            recent = max(started, int(np.searchsorted(time_s, time_s[i] - 1.0)))
-            exhausted = time_s[i] - time_s[recent] >= 1.0 and saturated[recent + 1 : i + 1].mean() > FALL_SATURATED
+            recent = max(started, int(np.searchsorted(time_s, time_s[i] - 1.0 - 1e-6)))
+            # Frames need not lie a second apart to the digit.
+            exhausted = time_s[i] - time_s[recent] > 0.9 and saturated[recent + 1 : i + 1].mean() > FALL_SATURATED
             if exhausted or self._has_fallen(plan.state(i)):
                 back = max(started, int(np.searchsorted(time_s, time_s[i] - REWIND_S)))
                 if i > second_try_until:
                     retried.append(i)
                     assist = firmer(self._assist)
-                    second_try_until = i + int(np.searchsorted(time_s, time_s[i] + REWIND_S)) - i
+                    second_try_until = int(np.searchsorted(time_s, time_s[i] + REWIND_S))
                     self._restore(states[back])
                     i = back
                     saturated[back + 1 :] = 0
