@@ -146,8 +146,9 @@ class _Finder:
         trunk = [max(ups, key=lambda c: (self.highest[c], self.size[c]))]
         while self.children[trunk[-1]]:
             onward = max(self.children[trunk[-1]], key=lambda c: self.highest[c])
-            if self.highest[onward] <= self.bones[trunk[-1]].head[2]:
-                break
+            last = self.bones[trunk[-1]]
+            if self.highest[onward] <= max(last.head[2], last.tail[2] - 0.01 * self.height):
+                break  # what hangs from the head
             trunk.append(onward)
         return trunk
 
