@@ -83,6 +83,15 @@ BENCHES: Final[dict[str, Bench]] = {
     "keys": Bench(
         "bench_keys.py", (Figure("ratio", "keyframe_insert's time over ours, {frames} frames", ">= 100"),), python=BPY
     ),
+    "retarget": Bench(
+        "bench_retarget.py",
+        (
+            # One thread's time, which a quiet core takes.
+            Figure("retarget_s", "retargeting {frames} frames to {bones} bones: processor time, s", "<= 2"),
+            Figure("ratio", "nla.bake's time over that"),
+        ),
+        python=BPY,
+    ),
     "addon": Bench("bench_addon.py", (), python=BPY),  # how long Blender's window stands still, in milliseconds
     "rope": Bench(
         "bench_rope.py",
