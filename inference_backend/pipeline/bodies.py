@@ -33,10 +33,8 @@ def body_to_run_on(trained: TrainedBody | None, wanted: "Body", given: str | Non
     """
     if trained is None or trained.fits(wanted):
         return wanted
-    from ..body.open_body import OPEN_BODY
-
-    for path in (given, None if wanted.name == OPEN_BODY.stem else str(OPEN_BODY)):
-        if path is not None and trained.fits(body := load_body(path)):
+    for path in (None,) if given is None else (given, None):
+        if trained.fits(body := load_body(path)):
             return body
     wrong = f"; {Path(given).name} is another one" if given is not None else ""
     raise RecoverError(
