@@ -43,6 +43,7 @@ def test_options_reach_their_settings(tmp_path):
     assert (s.foot_lock.strength, s.foot_lock.blend_s, s.foot_lock.smoothing_s) == (0.5, 0.2, 0.1)
     assert (asked.contacts, s.body, asked.device) == (Path("c.npz"), "b.npz", "cpu")
     assert job("--focal", "900").settings.camera.focal_px == 900.0
+    assert job("--estimator-body", "own.npz").settings.estimator_body == "own.npz"
 
 
 def test_options_win_over_the_settings_file(tmp_path):
