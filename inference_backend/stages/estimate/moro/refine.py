@@ -1,24 +1,34 @@
-"""Optional refinement: the kinematic solver turns a recovered motion towards the landmarks that are well visible.
+"""Optional refinement: a recovered motion is turned towards the landmarks that are well visible.
 
-Only reprojection pulls. The solver works in its prior's pose space; the change that it makes there is applied to the
-motion as it is, so that detail which that space lacks is kept.
+Only reprojection pulls. What is solved for is the change, by Gauss-Newton over windows: small in each frame, and smooth
+over time, so that the motion's own detail stays, and limbs that nobody sees stay as they are.
 """
 
-import numpy as np
+from typing import Final
+
+import roma
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ..kinematic.evidence import BONES, Evidence
+from ..kinematic.banded import Chain
+from ..kinematic.figure import Figure
 from ..kinematic.landmarks import figure_of
 from ..kinematic.observe import Observed
-from ..kinematic.prior import load_prior
 from ..kinematic.settings import KinematicSettings
-from ..kinematic.solver import Motion, Solver, local_rotations
-from ..kinematic.start import encode
-from ..kinematic.windows import merge, stack_evidence, stack_motion, window_spans
+from ..kinematic.solver import Motion, robust
+from ..kinematic.windows import merge, window_spans
 from .settings import MoroSettings
+
+_JOINTS: Final = 22
+_UNKNOWNS: Final = 3 + 3 * _JOINTS
+_NEAREST: Final = 0.3
+"""Metres; points nearer to the camera are treated as if there."""
+_START_TOLERANCE: Final = 4.0
+_CHANGE: Final = (0.2, 0.2, 0.5, *[0.2] * (3 * _JOINTS))
+"""Standard deviation of the change: of the pelvis' place in metres, then of every joint's turn in radians."""
+_CHANGE_A_FRAME: Final = (0.01, 0.01, 0.02, *[0.02] * (3 * _JOINTS))
+_LONGEST_STEP: Final = 0.5
 
 
 def refine(
@@ -37,33 +47,63 @@ def refine(
     Returns:
         Rotations and pelvis, refined, float64.
     """
-    figure, prior, solver_settings = figure_of(body), load_prior(), KinematicSettings()
     rotations, pelvis, betas = rotations.double(), pelvis.double(), betas.double()
-    clear = observed.seen[:, None] & (observed.visibility >= settings.refine_visibility)
+    clear = torch.from_numpy(observed.seen[:, None] & (observed.visibility >= settings.refine_visibility)).double()
     if not clear.any():
         return rotations, pelvis
-    evidence = _reprojection_only(observed, clear)
-    start = Motion(pelvis[None], rotations[None, :, 0], encode(prior, rotations)[None], betas[None])
+    figure, rays = figure_of(body), torch.from_numpy(observed.rays)
     pieces = []
-    spans = window_spans(len(pelvis), solver_settings)
+    spans = window_spans(len(pelvis), KinematicSettings())
     for span in spans:
-        motion = stack_motion(start, [span])
-        solver = Solver(figure, prior, stack_evidence(evidence, [span]), solver_settings)
-        for _ in range(settings.refine_iterations):
-            motion = solver.step(motion, 1.0)
-        pieces.append(motion)
-    found = merge(pieces, spans, len(pelvis))
-    before, _ = local_rotations(prior, start.z[0])
-    after, _ = local_rotations(prior, found.z[0])
-    turned = rotations[:, 1:] @ before.mT @ after
-    return torch.cat((found.root[0][:, None], turned), 1), found.pelvis[0]
+        part = slice(*span)
+        found = _change(figure, rays[part], clear[part], rotations[part], pelvis[part], betas, settings)
+        none = torch.eye(3, dtype=found.dtype).expand(1, len(found), 3, 3)
+        pieces.append(Motion(found[None, :, :3], none, found[None, :, 3:], betas[None]))
+    change = merge(pieces, spans, len(pelvis))
+    return _turned(rotations, change.z[0]), pelvis + change.pelvis[0]
 
 
-def _reprojection_only(observed: Observed, clear: NDArray[np.bool_]) -> Evidence:
-    """Rays of the well visible landmarks as one window; no say for the bones of world landmarks."""
-    n_frames = len(clear)
-    bones = torch.zeros(1, n_frames, len(BONES), 3, dtype=torch.float64)
-    view = torch.eye(3, dtype=torch.float64).expand(1, n_frames, 3, 3)
-    trust = torch.from_numpy(clear.astype(np.float64))[None]
-    present = torch.ones(1, n_frames, dtype=torch.float64)
-    return Evidence(torch.from_numpy(observed.rays)[None], trust, bones, bones[..., 0], view, present)
+def _turned(rotations: Tensor, turns: Tensor) -> Tensor:
+    """Rotations `[T,22,3,3]` turned by rotation vectors `[T,66]` in their own axes."""
+    return rotations @ roma.rotvec_to_rotmat(turns.unflatten(-1, (_JOINTS, 3)))
+
+
+def _change(
+    figure: Figure,
+    rays: Tensor,
+    clear: Tensor,
+    rotations: Tensor,
+    pelvis: Tensor,
+    betas: Tensor,
+    settings: MoroSettings,
+) -> Tensor:
+    """Change of the pelvis' place and all turns in a window, `[T,69]`."""
+    sigma = KinematicSettings().landmark_sigma
+    outlier = KinematicSettings().outlier_sigmas
+    hold, follow = (torch.tensor(x, dtype=torch.float64) ** -2 for x in (_CHANGE, _CHANGE_A_FRAME))
+    change = pelvis.new_zeros(len(pelvis), _UNKNOWNS)
+    for i in range(settings.refine_iterations):
+        joints, points, turned = figure.pose(betas, _turned(rotations, change[:, 3:]), pelvis + change[:, :3])
+        depth = points[..., 2:].clamp_min(_NEAREST)
+        model = points[..., :2] / depth
+        miss = (model - rays) * depth
+        shift = torch.eye(3, dtype=points.dtype).expand(*points.shape, 3)
+        J = torch.cat((shift, figure.by_turn(points, joints, turned)), -1)
+        J = J[..., :2, :] - model[..., None] * J[..., 2:, :]
+        tolerance = _START_TOLERANCE ** max(0.0, 1 - 2 * i / settings.refine_iterations)
+        weight = clear * robust(miss.square().sum(-1) * clear / sigma**2, outlier * tolerance)
+        root = weight.sqrt()[..., None] / sigma
+        A, r = (J * root[..., None]).flatten(1, 2), (miss * root).flatten(1, 2)
+        chain = Chain.zeros(1, len(pelvis), _UNKNOWNS, change)
+        chain.same[0] = A.mT @ A
+        chain.pull[0] = -(A.mT @ r[..., None])[..., 0] - hold * change
+        steps = follow * change.diff(dim=0)
+        chain.pull[0, :-1] += steps
+        chain.pull[0, 1:] -= steps
+        diagonal = chain.same.diagonal(dim1=-2, dim2=-1)[0]
+        diagonal += hold
+        diagonal[:-1] += follow
+        diagonal[1:] += follow
+        chain.next1[0, :-1].diagonal(dim1=-2, dim2=-1).sub_(follow)
+        change = change + chain.solve()[0, ..., 0].clamp(-_LONGEST_STEP, _LONGEST_STEP)
+    return change
