@@ -15,6 +15,7 @@ from ...models.moro.mesh_autoencoder import MeshAutoencoder
 from ...models.moro.network import Moro
 from ...models.moro.statistics_file import bundled_statistics
 from ...models.moro.weights_file import read_weights
+from ...protocol.errors import ErrorCode, RecoverError
 from ..data.archive import read_archive
 from ..data.posing import PosedBody, flat_handed
 from ..data.windows import MotionWindows
@@ -52,6 +53,12 @@ class Context:
             self.model = self._fresh_network()
         else:
             file = read_weights(start)
+            if file.metadata.get("body_sha256") != self.body.sha256:
+                raise RecoverError(
+                    ErrorCode.WRONG_BODY,
+                    f"The weights {start} were trained for another body than {self.body.name}.",
+                    "Start from weights of the open configuration, or train the stage tokenizer anew.",
+                )
             tables = {k: v.numpy() for k, v in file.tensors.items() if k.startswith("connections.")}
             tables = {k.removeprefix("connections."): v for k, v in tables.items()}
             self.connections = connections_from_tables(tables, start, file.config.tokenizer)
@@ -81,10 +88,7 @@ class Context:
             model.dst_former.reset_parameters()
             model.tie_token_table()
         model.set_statistics(bundled_statistics())
-        model = model.to(self.device)
-        model.set_connections(self.connections)
-        model.set_statistics(bundled_statistics())
-        return model
+        return model.to(self.device)
 
     def plan(self, stage: str) -> StagePlan:
         """How a stage is trained."""

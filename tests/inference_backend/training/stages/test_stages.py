@@ -11,7 +11,7 @@ from inference_backend.models.moro.checkpoint import load_network
 from inference_backend.models.moro.decoding import decode_tokens
 from inference_backend.models.moro.landmark_evidence import LandmarkSource
 from inference_backend.models.moro.recover_clip import recover_clip
-from inference_backend.models.moro.weights_file import read_weights
+from inference_backend.models.moro.weights_file import entry, read_weights, write_weights
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.training import __main__ as command
 from inference_backend.training.data.synthesis import Synthesis
@@ -194,6 +194,16 @@ def test_a_stage_without_anything_to_start_from_says_so(prepared, tmp_path, caps
     arguments = ["video", "--data", str(prepared), "--out", str(tmp_path), "--minutes", "1", "--device", "cpu"]
     assert command.main(arguments) == 1
     assert "tokenizer" in capsys.readouterr().err
+
+
+def test_weights_of_another_body_are_no_start(trained, tiny, prepared, tmp_path):
+    file = read_weights(trained / "moro_video.safetensors")
+    other = tmp_path / "other.safetensors"
+    entries = [entry(name, tensor) for name, tensor in file.tensors.items()]
+    write_weights(other, entries, file.config, {"body_sha256": "0" * 64})
+    with pytest.raises(RecoverError) as caught:
+        Context(tiny, prepared, tmp_path, CPU, start=other)
+    assert caught.value.code == ErrorCode.WRONG_BODY
 
 
 def test_missing_data_says_how_to_make_it(tiny, tmp_path):
