@@ -9,6 +9,9 @@ _EVALUATED = {  # what follows from the pose, not what is stored
     "is_library_indirect", "error_location", "error_rotation", "rna_type", "id_data", "bl_rna",
 }  # fmt: skip
 
+_BY_NAME = ("Bone", "PoseBone", "BoneCollection")
+"""What is dumped once, where it belongs, and elsewhere named."""
+
 
 def dump(block: Any, skip: frozenset[str] = frozenset(), depth: int = 0) -> Any:
     """All stored values of a data-block as plain data; other data-blocks by name. `skip`: properties left out."""
@@ -18,7 +21,7 @@ def dump(block: Any, skip: frozenset[str] = frozenset(), depth: int = 0) -> Any:
         if name in _EVALUATED or name in skip:
             continue
         value = getattr(block, name, None)
-        found[name] = _plain(prop, value, skip, depth)
+        found[name] = _plain(block, prop, value, skip, depth)
     found["custom"] = {key: _custom(block[key]) for key in block.keys()} if _has_custom(block) else {}  # noqa: SIM118
     return found
 
@@ -37,17 +40,21 @@ def _custom(value: Any) -> Any:
     )
 
 
-def _plain(prop: Any, value: Any, skip: frozenset[str], depth: int) -> Any:
+def _plain(block: Any, prop: Any, value: Any, skip: frozenset[str], depth: int) -> Any:
     if prop.type == "POINTER":
         if value is None:
             return None
         if hasattr(value, "name_full"):
             return value.name_full
+        if type(value).__name__ in _BY_NAME:
+            return value.name
         return dump(value, skip, depth + 1) if depth < 5 else "..."
     if prop.type == "COLLECTION":
         items = list(value)
         if items and hasattr(items[0], "name_full"):
             return [item.name_full for item in items]
+        if items and type(items[0]).__name__ in _BY_NAME and type(block).__name__ not in ("Armature", "Pose"):
+            return [item.name for item in items]
         if depth >= 4:
             return len(items)
         return [dump(item, skip, depth + 1) for item in items]
