@@ -68,6 +68,7 @@ _USD: Final = {
 
 def write_fbx(path: Path, stage: Stage, preset: ExportPreset) -> None:
     """An FBX file: no node is turned or scaled, the unit is stated."""
+    _rest_surfaces(stage)
     stage.scene.unit_settings.system = "METRIC"
     stage.scene.unit_settings.scale_length = preset.declared_m
     up = {"axis_up": "Z", "axis_forward": "Y"} if preset.up == "Z" else {"axis_up": "Y", "axis_forward": "-Z"}
@@ -76,9 +77,17 @@ def write_fbx(path: Path, stage: Stage, preset: ExportPreset) -> None:
 
 def write_glb(path: Path, stage: Stage, preset: ExportPreset) -> None:
     """A binary glTF file; the exporter itself turns Blender's axes into glTF's."""
+    _rest_surfaces(stage)
     _call("export_scene.gltf", path, stage, _GLB, preset)
     render = stage.scene.render
     set_duration(path, stage.scene.frame_end * render.fps_base / render.fps)
+
+
+def _rest_surfaces(stage: Stage) -> None:
+    """Do not deform the surfaces on every frame that an exporter looks at when it only asks for bones there."""
+    for obj in stage.scene.objects:
+        for modifier in obj.modifiers:
+            modifier.show_viewport = False
 
 
 def write_bvh(path: Path, stage: Stage, preset: ExportPreset) -> None:

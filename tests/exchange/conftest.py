@@ -7,7 +7,6 @@ import recover_motion
 from recover_motion.addon.core.export.root_motion import RootMode
 from recover_motion.addon.export.clips import shown_clip
 from recover_motion.addon.export.export import export_file
-from recover_motion.addon.recover import origin
 
 from tests.addon.export.exported_person import BONES, build_people, preset_and_options
 from tests.addon.synthetic_result import PlainBody
@@ -55,13 +54,11 @@ class Exported:
         return preset, self._files[key]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    for cls in origin.CLASSES:
-        bpy.utils.register_class(cls)
-    origin.register()
-    assert recover_motion
-    yield Exported(tmp_path_factory.mktemp("exported"))
-    origin.unregister()
-    for cls in origin.CLASSES:
-        bpy.utils.unregister_class(cls)
+    folder = tmp_path_factory.mktemp("exported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECOVER_MOTION_DATA", str(folder))
+        recover_motion.register()
+        yield Exported(folder)
+        recover_motion.unregister()
