@@ -15,7 +15,7 @@ from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from ..core.export.root_motion import RootMode, at_origin, placed, with_floor_root, with_hips_on_top
 from ..core.export.skeleton import Skeleton, clashing_names
 from .clips import Clip
-from .file_names import safe_name
+from .file_names import safe_name, unique
 from .formats import WRITERS
 from .meshes import BODY_NAME, add_mesh, meshes_of
 from .preset import MESH_ONLY, SEVERAL_CLIPS, SKELETON_ONLY, ExportPreset
@@ -117,7 +117,8 @@ def export_file(
             skeleton = at_origin(skeleton)
         poses = [_in_file_space(clip, axes, scale) for clip in poses]
         stage.add_armature(skeleton)
-        names = [path.stem] if len(clips) == 1 else [safe_name(clip.label) for clip in clips]
+        taken: set[str] = set()
+        names = [path.stem] if len(clips) == 1 else [unique(safe_name(clip.label), taken) for clip in clips]
         stage.play(
             [
                 (name, stage.add_motion(name, skeleton, clip, preset.unit_m), len(clip))

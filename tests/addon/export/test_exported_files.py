@@ -153,8 +153,9 @@ def test_all_motions_in_one_file(own_person, tmp_path, name):
     strip = own_person.armature.animation_data.nla_tracks[0].strips[0]
     strip.action_frame_end -= 10  # a strip that shows part of its action
     path = tmp_path / f"all.{preset.file}"
-    export_file(path, own_person.armature, own_person.scene, all_clips(own_person.armature), preset, options)
+    clips = all_clips(own_person.armature)
+    export_file(path, own_person.armature, own_person.scene, [*clips, clips[1]], preset, options)
     found = READERS[preset.file](path)
-    assert {name: len(times) for name, (times, _) in found.clips.items()} == {"motion": 30, "raw": 20}
+    assert {name: len(times) for name, (times, _) in found.clips.items()} == {"motion": 30, "raw": 20, "raw_2": 20}
     raw = found.clips["raw"][1]["pelvis"]
     np.testing.assert_allclose(raw, in_file(own_person.joint("pelvis")[:20], preset), atol=1e-3 / preset.unit_m)
