@@ -32,7 +32,13 @@ def trailing(steps: int, count: int) -> list[int]:
     return [round(steps * (count - i) / count) - 1 for i in range(count)]
 
 
-def sample(predict: Callable[[Tensor, int], Tensor], start: Tensor, bars: Tensor, count: int) -> Tensor:
+def sample(
+    predict: Callable[[Tensor, int], Tensor],
+    start: Tensor,
+    bars: Tensor,
+    count: int,
+    refine: Callable[[Tensor, float], Tensor] | None = None,
+) -> Tensor:
     """Denoise.
 
     Args:
@@ -40,15 +46,18 @@ def sample(predict: Callable[[Tensor, int], Tensor], start: Tensor, bars: Tensor
         start: noise, any shape.
         bars: from `alpha_bar`.
         count: steps.
+        refine: corrects the clean sample in the last half of the steps, told the noise left over the signal.
 
     Returns:
         The clean sample, shape of `start`.
     """
     x = start
     levels = trailing(len(bars), count)
-    for level, below in zip(levels, [*levels[1:], -1], strict=True):
+    for i, (level, below) in enumerate(zip(levels, [*levels[1:], -1], strict=True)):
         bar, after = float(bars[level]), float(bars[below]) if below >= 0 else 1.0
         clean = predict(x, level)
+        if refine is not None and 2 * i >= count:
+            clean = refine(clean, math.sqrt((1 - bar) / bar))
         noise = (x - math.sqrt(bar) * clean) / math.sqrt(1 - bar)
         x = math.sqrt(after) * clean + math.sqrt(1 - after) * noise
     return x

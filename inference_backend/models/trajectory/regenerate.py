@@ -9,6 +9,7 @@ from torch import Tensor
 from .canonical import Scale, Window, canonicalise, make_condition, to_world
 from .denoiser import TrajDenoiser
 from .diffusion import alpha_bar, sample
+from .guidance import Guide, canonical_precision, refiner
 from .windows import LENGTH, stitch, window_starts
 
 FPS = 30.0
@@ -41,6 +42,8 @@ def regenerate(
     seeds: int = 1,
     seed: int = 0,
     batch: int = 64,
+    precisions: list[Tensor] | None = None,
+    speed_sigma: float = 0.1,
     tick: Callable[[float], None] = lambda _fraction: None,
 ) -> list[PathPrior]:
     """Regenerate the paths of people.
@@ -53,6 +56,9 @@ def regenerate(
         seeds: how many paths to draw of each window; their mean is the path.
         seed: of the noise; the same seed, the same paths.
         batch: windows at once.
+        precisions: for each person `[N,3,3]`, 1/m^2, world axes, zeros where not seen: how well the pelvis of `people`
+            was observed; guides the sampling by it. None leaves it to the body's motion alone.
+        speed_sigma: of that guidance, m/s.
         tick: told the fraction that is done, between batches.
 
     Returns:
@@ -62,17 +68,21 @@ def regenerate(
         return []
     starts = [window_starts(len(joints)) for joints in people]
     longest = max(min(len(joints), LENGTH) for joints in people)
-    windows, masks = [], []
-    for joints, own in zip(people, starts, strict=True):
+    windows, masks, seen = [], [], []
+    for person, own in enumerate(starts):
         for start in own:
-            part = joints[start : start + longest]
+            part = people[person][start : start + longest]
             rest = longest - len(part)
             windows.append(torch.cat([part, part[-1:].expand(rest, -1, -1)]))
             masks.append(torch.arange(longest) < len(part))
+            if precisions is not None:
+                known = precisions[person][start : start + longest]
+                seen.append(torch.cat([known, known.new_zeros(rest, 3, 3)]))
     device = next(network.parameters()).device
     world = canonicalise(torch.stack(windows).float())
     condition = make_condition(world.joints, scale)
     mask = torch.stack(masks)
+    precision = canonical_precision(torch.stack(seen), world.yaw) if seen else None
     # All windows get the same noise, so that neither other people nor the batch's size change a path, and neighbours
     # agree.
     generator = torch.Generator().manual_seed(seed)
@@ -84,7 +94,11 @@ def regenerate(
         joints = condition[rows].to(device)
         shown = None if bool(mask[rows].all()) else mask[rows].to(device)
         predict = _predictor(network, joints, shown)
-        clean = sample(predict, noise[k, rows].to(device), bars, steps)
+        refine = None
+        if precision is not None:
+            guide = Guide(world.path[rows].to(device), precision[rows].to(device), speed_sigma, FPS)
+            refine = refiner(guide, scale)
+        clean = sample(predict, noise[k, rows].to(device), bars, steps, refine)
         own = Window(world.path[rows], world.joints[rows], world.yaw[rows], world.origin[rows])
         drawn[k, rows] = to_world(scale.metres(clean).float().cpu(), own)
         tick((i + 1) / len(parts))

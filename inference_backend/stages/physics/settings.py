@@ -5,7 +5,7 @@ from typing import Final
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 1
+VERSION = 2
 
 MODES: Final = ("never", "auto", "always")
 POSES: Final = ("physics", "input")

@@ -73,6 +73,14 @@ class Floor:
     stands: NDArray[np.bool_]
 
 
+def precision_of(ray: Array, confidence: Array, sigma_v: Array, lateral_s: float, depth_s: float) -> Array:
+    """`c W` `[N,3,3]` of `fuse`: how well each frame's place is observed, 1/m^2. Arguments as there."""
+    along = ray[:, :, None] * ray[:, None]
+    sigma = sigma_v[:, None, None]
+    precision = (np.eye(3) - along) / (lateral_s * sigma) ** 2 + along / (depth_s * sigma) ** 2
+    return precision * np.maximum(confidence, _UNSEEN)[:, None, None]
+
+
 def fuse(
     observed: Array,
     prior: Array,
@@ -111,11 +119,7 @@ def fuse(
         observed = observed.copy()
         observed[:, 1] = np.where(floor.stands, floor.height, prior[:, 1])
     solver = BandedLeastSquares(count, 3, reach=1)
-    along = ray[:, :, None] * ray[:, None]
-    sigma = sigma_v[:, None, None]
-    precision = (np.eye(3) - along) / (lateral_s * sigma) ** 2 + along / (depth_s * sigma) ** 2
-    weight = np.maximum(confidence, _UNSEEN)
-    solver.add(np.ones((count, 1)), precision * weight[:, None, None], observed)
+    solver.add(np.ones((count, 1)), precision_of(ray, confidence, sigma_v, lateral_s, depth_s), observed)
     step = np.maximum(np.diff(time_s), 1e-4)
     between = 0.5 * (sigma_v[1:] + sigma_v[:-1])
     stiff = np.eye(3) / ((between * step) ** 2)[:, None, None]

@@ -5,7 +5,7 @@ from typing import Final
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 1
+VERSION = 2
 
 TRIGGERS: Final = ("never", "auto", "always")
 
@@ -20,6 +20,7 @@ class TrajectorySettings:
         without_weights: regenerate from the velocity that standing feet give where there are no weights; False leaves
             paths as they are then.
         weights: path of a weights file; None for the product's own, if it has any.
+        guide: tie the network's paths to the video while they are sampled already, not only afterwards.
         steps: of the network's sampling; 0 for 20 on a CPU and 100 on a GPU.
         seeds: paths drawn of each window; 0 for 1 on a CPU and 4 on a GPU.
         confidence: below this, for `min_frames` on end, a person is badly seen.
@@ -34,6 +35,7 @@ class TrajectorySettings:
     trigger: str = "auto"
     without_weights: bool = False
     weights: str | None = None
+    guide: bool = False
     steps: int = 0
     seeds: int = 0
     confidence: float = 0.5

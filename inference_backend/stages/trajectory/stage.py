@@ -18,7 +18,7 @@ from ...records.motion import PoseEvidence, TrajectoryReport, WorldMotion
 from ...records.video import Video
 from ..contacts.detect import detect
 from ..contacts.settings import ContactSettings
-from .fusion import Floor, align, fuse
+from .fusion import Floor, align, fuse, precision_of
 from .odometry import odometry
 from .settings import TrajectorySettings
 from .trigger import confidence_of, triggered
@@ -87,7 +87,7 @@ def regenerate_paths(
     }
     chosen = [i for i, person in people.items() if person.regenerate.any()]
     if file is not None:
-        priors = _from_network(file, [people[i] for i in chosen], settings, ctx)
+        priors = _from_network(file, [people[i] for i in chosen], world, settings, ctx)
     else:
         priors = [_from_feet(people[i], settings) for i in chosen]
     out, reports = list(motions), [_untouched(motion) for motion in motions]
@@ -133,7 +133,9 @@ def _slip(feet: Array, contact: NDArray[np.bool_], time_s: Array) -> Array:
     return np.concatenate([mean[:1], mean])
 
 
-def _from_network(file: Path, people: list[_Person], settings: TrajectorySettings, ctx: StageContext) -> list[_Prior]:
+def _from_network(
+    file: Path, people: list[_Person], world: WorldFrame, settings: TrajectorySettings, ctx: StageContext
+) -> list[_Prior]:
     from ...models.trajectory.regenerate import FPS, regenerate
     from ...models.trajectory.weights_file import load_weights
 
@@ -142,6 +144,10 @@ def _from_network(file: Path, people: list[_Person], settings: TrajectorySetting
     clocks = [clock_times(person.time_s, FPS) for person in people]
     joints = [
         with_hands(torch.from_numpy(cubic(person.time_s, person.joints, clock)))
+        for person, clock in zip(people, clocks, strict=True)
+    ]
+    precisions = [
+        torch.from_numpy(cubic(person.time_s, _precision(person, world, settings), clock)).float()
         for person, clock in zip(people, clocks, strict=True)
     ]
     # A network this small takes longer to share out than to compute, and threads that wait take the cores from Blender.
@@ -155,6 +161,8 @@ def _from_network(file: Path, people: list[_Person], settings: TrajectorySetting
             steps=settings.steps or (100 if gpu else 20),
             seeds=settings.seeds or (4 if gpu else 1),
             batch=max(1, round(_BATCH * (8 if gpu else 1) * ctx.batch_scale)),
+            precisions=precisions if settings.guide else None,
+            speed_sigma=settings.speed_sigma_mps,
             tick=lambda fraction: ctx.progress(0.9 * fraction, 0),
         )
     finally:
@@ -168,6 +176,17 @@ def _from_network(file: Path, people: list[_Person], settings: TrajectorySetting
     return priors
 
 
+def _precision(person: _Person, world: WorldFrame, settings: TrajectorySettings) -> Array:
+    sigma = np.full(len(person.time_s), settings.speed_sigma_mps)
+    return precision_of(_ray(person, world), person.confidence, sigma, settings.lateral_s, settings.depth_s)
+
+
+def _ray(person: _Person, world: WorldFrame) -> Array:
+    """Unit vectors `[N,3]` from the camera to the pelvis."""
+    ray = person.joints[:, 0] - world.cam_pos_world[person.motion.frames]
+    return ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
+
+
 def _from_feet(person: _Person, settings: TrajectorySettings) -> _Prior:
     pelvis = person.joints[:, 0]
     path = odometry(pelvis, person.feet - pelvis[:, None], person.contact, person.confidence, person.time_s)
@@ -179,8 +198,6 @@ def _fused(
 ) -> tuple[WorldMotion, TrajectoryReport]:
     observed = person.joints[:, 0]
     aligned = align(prior.path, observed, person.confidence)
-    ray = observed - world.cam_pos_world[person.motion.frames]
-    ray /= np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
     clearance = person.soles.clearance[:, :2].ravel()
     count = person.contact.sum(1)
     rise = ((clearance - person.feet[..., 1]) * person.contact).sum(1) / np.maximum(count, 1)
@@ -190,7 +207,7 @@ def _fused(
         aligned.path,
         person.confidence,
         prior.sigma_v,
-        ray,
+        _ray(person, world),
         person.time_s,
         settings.lateral_s,
         settings.depth_s,

@@ -96,6 +96,15 @@ def test_only_the_path_changes(studio, scene, weights, network):
         assert getattr(out, name) is getattr(motion, name)
 
 
+def test_guidance_ties_paths_to_the_video_earlier(studio, scene, weights):
+    """What a network that knows nothing says is outvoted by the video when the sampling is guided."""
+    settings = {"trigger": "always", "weights": weights, "steps": 4, "lateral_s": 0.05, "depth_s": 0.05}
+    free, _ = run(studio, scene, **settings)
+    guided, _ = run(studio, scene, guide=True, **settings)
+    off = [np.linalg.norm((m.transl - scene[3].transl)[:, [0, 2]], axis=1).mean() for m in (free, guided)]
+    assert off[1] < 0.7 * off[0]
+
+
 def test_standing_feet_hold_a_drifting_path(studio, scene):
     """A path that drifts by 20 cm in depth and back within a second is steadied; the true one changes little."""
     video, world, evidence, motion = scene
