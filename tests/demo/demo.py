@@ -169,3 +169,5 @@ def write_pictures(scene: bpy.types.Scene, video: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # Blender as a module can wait for ever in a destructor, see tests/addon/conftest.py

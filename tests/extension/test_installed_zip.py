@@ -124,6 +124,7 @@ Path(out).write_text(json.dumps({
     "bytecode": [p for p in bytecode() if p not in bytecode_before and p.startswith("inference_backend/stages")],
 }), encoding="utf-8")
 bpy.ops.preferences.addon_disable(module=name)
+os._exit(0)  # Blender as a module can wait for ever in a destructor, see tests/addon/conftest.py
 """
 
 
