@@ -93,7 +93,6 @@ OPEN: Final = RopeConfig(
     image_hw=(64, 48),
     channels=(32, 48, 64, 96),
     neck=64,
-    coordinates=True,
     trunk=64,
     token=64,
     shape_hidden=256,
@@ -112,6 +111,7 @@ ABLATIONS: Final[dict[str, dict[str, Any]]] = {
     "baseline": {"levels": ("indep",), "use_whobo": False, "regressor": "mlp"},
     "baseline_transformer": {"levels": ("indep",), "use_whobo": False, "regressor": "transformer"},
     "indep_only": {"levels": ("indep",)},
+    "coordinates": {"coordinates": True},
     "icl_literal": {"icl_literal": True},
 }
 """Variants for the ablation table: what each changes. `no_acpr` is the paper's "HAGT + MLP"."""

@@ -141,7 +141,7 @@ def test_every_variant_of_the_ablation_runs_and_learns(variant):
 
 def test_without_the_whole_body_no_part_depends_on_it():
     torch.manual_seed(0)
-    model, features = network(), torch.randn(2, 18, 32, 24)
+    model, features = network(), torch.randn(2, 16, 32, 24)
     found = model.tokenizer(features).tokens
     before = model.encoders["inter"](found["inter"], found["whobo"])
     after = model.encoders["inter"](found["inter"], found["whobo"] + 1)
@@ -151,8 +151,8 @@ def test_without_the_whole_body_no_part_depends_on_it():
 
 
 def test_places_are_seen_where_the_configuration_says_so():
-    model, picture = network(), images(2)
-    with_places, without = model.features(picture), network(replace(SMALL, coordinates=False)).features(picture)
+    picture = images(2)
+    with_places, without = (network(c).features(picture) for c in (ablation(SMALL, "coordinates"), SMALL))
     assert with_places.shape[1] == without.shape[1] + 2 == 18
     assert with_places[0, -2, 5].tolist() == torch.linspace(-1, 1, 24).tolist()
     assert with_places[1, -1, :, 7].tolist() == torch.linspace(-1, 1, 32).tolist()
