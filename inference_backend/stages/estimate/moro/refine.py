@@ -1,22 +1,25 @@
-"""Optional refinement: a recovered motion is turned towards the landmarks that are well visible.
+"""Optional refinement: a recovered motion is turned towards the landmarks that are well visible, and made smooth.
 
-Only reprojection pulls. What is solved for is the change, by Gauss-Newton over windows: small in each frame, and smooth
-over time, so that the motion's own detail stays, and limbs that nobody sees stay as they are.
+Only reprojection pulls. What is solved for is the change, by Gauss-Newton over windows: small in each frame, so that
+limbs that nobody sees stay about where they are, and such that the changed motion has plausible accelerations.
 """
 
 from typing import Final
 
+import numpy as np
 import roma
 import torch
 from torch import Tensor
 
 from ....body.body import Body
+from ....geometry.clock import CLOCK_FPS
 from ..kinematic.banded import Chain
 from ..kinematic.figure import Figure
 from ..kinematic.landmarks import figure_of
 from ..kinematic.observe import Observed
 from ..kinematic.settings import KinematicSettings
 from ..kinematic.solver import Motion, robust
+from ..kinematic.trust import landmark_trust
 from ..kinematic.windows import merge, window_spans
 from .settings import MoroSettings
 
@@ -24,10 +27,11 @@ _JOINTS: Final = 22
 _UNKNOWNS: Final = 3 + 3 * _JOINTS
 _NEAREST: Final = 0.3
 """Metres; points nearer to the camera are treated as if there."""
-_START_TOLERANCE: Final = 4.0
+_START_TOLERANCE: Final = 2.0
 _CHANGE: Final = (0.2, 0.2, 0.5, *[0.2] * (3 * _JOINTS))
 """Standard deviation of the change: of the pelvis' place in metres, then of every joint's turn in radians."""
-_CHANGE_A_FRAME: Final = (0.01, 0.01, 0.02, *[0.02] * (3 * _JOINTS))
+_ACCELERATION: Final = (4.0, 4.0, 4.0, *[20.0] * 3, *[30.0] * (3 * _JOINTS - 3))
+"""Standard deviation of the same quantities' second derivatives: m/s^2, rad/s^2."""
 _LONGEST_STEP: Final = 0.5
 
 
@@ -48,7 +52,8 @@ def refine(
         Rotations and pelvis, refined, float64.
     """
     rotations, pelvis, betas = rotations.double(), pelvis.double(), betas.double()
-    clear = torch.from_numpy(observed.seen[:, None] & (observed.visibility >= settings.refine_visibility)).double()
+    trust = landmark_trust(observed.rays, observed.visibility, observed.seen, KinematicSettings())
+    clear = torch.from_numpy(np.where(observed.visibility >= settings.refine_visibility, trust, 0.0))
     if not clear.any():
         return rotations, pelvis
     figure, rays = figure_of(body), torch.from_numpy(observed.rays)
@@ -80,10 +85,12 @@ def _change(
     """Change of the pelvis' place and all turns in a window, `[T,69]`."""
     sigma = KinematicSettings().landmark_sigma
     outlier = KinematicSettings().outlier_sigmas
-    hold, follow = (torch.tensor(x, dtype=torch.float64) ** -2 for x in (_CHANGE, _CHANGE_A_FRAME))
+    hold = torch.tensor(_CHANGE, dtype=torch.float64) ** -2
+    smooth = (torch.tensor(_ACCELERATION, dtype=torch.float64) / CLOCK_FPS**2) ** -2
     change = pelvis.new_zeros(len(pelvis), _UNKNOWNS)
     for i in range(settings.refine_iterations):
-        joints, points, turned = figure.pose(betas, _turned(rotations, change[:, 3:]), pelvis + change[:, :3])
+        now, place = _turned(rotations, change[:, 3:]), pelvis + change[:, :3]
+        joints, points, turned = figure.pose(betas, now, place)
         depth = points[..., 2:].clamp_min(_NEAREST)
         model = points[..., :2] / depth
         miss = (model - rays) * depth
@@ -91,19 +98,27 @@ def _change(
         J = torch.cat((shift, figure.by_turn(points, joints, turned)), -1)
         J = J[..., :2, :] - model[..., None] * J[..., 2:, :]
         tolerance = _START_TOLERANCE ** max(0.0, 1 - 2 * i / settings.refine_iterations)
-        weight = clear * robust(miss.square().sum(-1) * clear / sigma**2, outlier * tolerance)
-        root = weight.sqrt()[..., None] / sigma
+        scaled = clear / sigma
+        root = (robust(miss.square().sum(-1) * scaled**2, outlier * tolerance).sqrt() * scaled)[..., None]
         A, r = (J * root[..., None]).flatten(1, 2), (miss * root).flatten(1, 2)
         chain = Chain.zeros(1, len(pelvis), _UNKNOWNS, change)
         chain.same[0] = A.mT @ A
         chain.pull[0] = -(A.mT @ r[..., None])[..., 0] - hold * change
-        steps = follow * change.diff(dim=0)
-        chain.pull[0, :-1] += steps
-        chain.pull[0, 1:] -= steps
-        diagonal = chain.same.diagonal(dim1=-2, dim2=-1)[0]
-        diagonal += hold
-        diagonal[:-1] += follow
-        diagonal[1:] += follow
-        chain.next1[0, :-1].diagonal(dim1=-2, dim2=-1).sub_(follow)
+        chain.same[0].diagonal(dim1=-2, dim2=-1).add_(hold)
+        _add_smoothness(chain, now, place, smooth)
         change = change + chain.solve()[0, ..., 0].clamp(-_LONGEST_STEP, _LONGEST_STEP)
     return change
+
+
+def _add_smoothness(chain: Chain, rotations: Tensor, pelvis: Tensor, weight: Tensor) -> None:
+    """Second differences of place and turns `[T-2,69]`, each weighted."""
+    if len(pelvis) < 3:
+        return
+    turns = roma.rotmat_to_rotvec(rotations[:-1].mT @ rotations[1:]).flatten(1)
+    pull = weight * torch.cat((pelvis.diff(dim=0), turns), 1).diff(dim=0)
+    size, pattern = len(pull), (1.0, -2.0, 1.0)
+    blocks = (chain.same, chain.next1, chain.next2)
+    for i, a in enumerate(pattern):
+        chain.pull[0, i : i + size] -= a * pull
+        for j in range(i, len(pattern)):
+            blocks[j - i][0, i : i + size].diagonal(dim1=-2, dim2=-1).add_(a * pattern[j] * weight)
