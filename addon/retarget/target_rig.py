@@ -248,7 +248,10 @@ def _node(obj: bpy.types.Object, name: str, index: dict[str, int], follow: Follo
         turn_follow = index[follow.turn] if follow.turn else -1
         place_follow = index[follow.place] if follow.place else -1
         offset = follow.turn_offset
-        axes = offset if bone.use_local_location else multiply(offset, conjugate(turn))
+        axes = offset
+        if not bone.use_local_location and bone.parent is not None:  # then it is moved along its parent's axes
+            above = from_matrices(np.array(bone.parent.matrix_local)[:3, :3])
+            axes = multiply(multiply(offset, conjugate(turn)), above)
         return Node(
             name, head, tail, turn, turn_follow, offset, place_follow, follow.place_offset,
             turn_follow, axes, basis, location, movable,
@@ -265,7 +268,7 @@ def _node(obj: bpy.types.Object, name: str, index: dict[str, int], follow: Follo
     if bone.use_local_location:
         axes_follow, axes = i, relative
     elif bone.use_inherit_rotation:
-        axes_follow, axes = i, conjugate(parent_turn)
+        axes_follow, axes = i, np.array([1.0, 0.0, 0.0, 0.0])
     else:
         axes_follow, axes = -1, np.array([1.0, 0.0, 0.0, 0.0])
     turn_follow, turn_offset = (i, relative) if bone.use_inherit_rotation else (-1, turn)

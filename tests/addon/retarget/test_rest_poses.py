@@ -223,3 +223,46 @@ def _all_curves(action):
     from recover_motion.addon.compat import action_fcurves
 
     return action_fcurves(action)
+
+
+@pytest.mark.parametrize("root", ["root", None])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"Hips": {"use_local_location": False}},
+        {"Hips": {"use_inherit_rotation": False}, "LeftArm": {"use_inherit_rotation": False}},
+        {"Hips": {"use_inherit_rotation": False, "use_local_location": False}, "Spine1": {"use_local_location": False}},
+    ],
+    ids=["no local location", "no inherited rotation", "neither"],
+)
+def test_bones_that_inherit_in_other_ways(scene, plain_body, rng, mixamo, mixamo_names, flags, root):
+    from dataclasses import replace
+
+    source = make_source(scene, plain_body, rng, 16)
+    rig = make_rig(scene, source, mixamo_names, rng=rng, a_pose=0.5, root=root)
+    for name, values in flags.items():
+        for flag, value in values.items():
+            setattr(rig.data.bones[f"mixamorig:{name}"], flag, value)
+    frames = [1, 6, 11, 16]
+    for mode in (RootMode.HIPS, RootMode.ROOT_BONE):
+        run(source, rig, replace(mixamo, root_bone=root), scene, root=mode)
+        assert worst_direction(source, rig, mixamo_names, scene, frames) < 0.1
+        theirs, _ = evaluated_heads(source, scene, frames)
+        ours, _ = evaluated_heads(rig, scene, frames)
+        assert np.abs(theirs["pelvis"] - ours["mixamorig:Hips"]).max() < 1e-3
+
+
+def test_a_connected_pelvis_is_carried_by_the_bone_above(scene, plain_body, rng, mixamo, mixamo_names):
+    source = make_source(scene, plain_body, rng, 16)
+    rig = make_rig(scene, source, mixamo_names, rng=rng)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = rig.data.edit_bones
+    bones["root"].tail = bones["mixamorig:Hips"].head
+    bones["mixamorig:Hips"].use_connect = True
+    bpy.ops.object.mode_set(mode="OBJECT")
+    run(source, rig, mixamo, scene)
+    theirs, _ = evaluated_heads(source, scene, [1, 8, 16])
+    ours, _ = evaluated_heads(rig, scene, [1, 8, 16])
+    assert np.abs(theirs["pelvis"] - ours["mixamorig:Hips"]).max() < 1e-3
+    assert worst_direction(source, rig, mixamo_names, scene, [1, 8, 16]) < 0.1
