@@ -115,7 +115,7 @@ def _ways(names: list[str], weights: Path | None, steps: list[int]) -> dict[str,
     ways: dict[str, tuple[str, Any]] = {}
     for name in names:
         if name == "moro":
-            base = MoroSettings(weights=None if weights is None else str(weights))
+            base = MoroSettings(weights=None if weights is None else str(weights), refine=False)
             ways |= {f"moro, T = {n}": (name, replace(base, steps=n)) for n in steps}
             ways["moro + refinement"] = (name, replace(base, refine=True))
         else:

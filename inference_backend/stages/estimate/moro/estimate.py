@@ -126,7 +126,7 @@ def estimate(
     betas, rotations, transl, whole = _finite(betas, rotations, transl)
     rest = body.rest_joints(betas.to(body.v_template))[0].double()
     placed = transl + rest
-    if settings.refine:
+    if model.config.backbone is None if settings.refine is None else settings.refine:
         rotations, placed = refine(body, observed, rotations, placed, betas, settings)
     sure = motion.confidence.mean(1).numpy() * whole
     return _at_source(video, track, camera, body, observed, betas, rotations, placed, sure)

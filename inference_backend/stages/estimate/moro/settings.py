@@ -18,7 +18,8 @@ class MoroSettings:
         precision: of the products inside the network: "float32", "float16" or "bfloat16"; "auto" is float16 on CUDA and
             float32 elsewhere. bfloat16 is over twice as fast on processors that have it, but some tokens come out
             differently (docs/moro.md).
-        refine: let the kinematic solver turn the result towards the well visible landmarks afterwards.
+        refine: turn the result towards the well visible landmarks afterwards, and smooth it; None: where the weights
+            look at landmarks.
         refine_visibility: visibility from which a landmark counts as well visible.
         refine_iterations: Gauss-Newton steps of that.
     """
@@ -27,6 +28,6 @@ class MoroSettings:
     connections: str | None = None
     steps: int = 5
     precision: str = "auto"
-    refine: bool = False
+    refine: bool | None = None
     refine_visibility: float = 0.65
     refine_iterations: int = 4
