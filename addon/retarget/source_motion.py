@@ -18,8 +18,6 @@ from ..core.retarget.skeletons import Array, SourceMotion
 from ..core.retarget.turns import about, rotate
 from .space import Space
 
-_CHANNELS: Final = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle")
-
 
 @dataclass(frozen=True)
 class Clip:

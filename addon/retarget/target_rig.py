@@ -79,7 +79,7 @@ def read_target(obj: bpy.types.Object, bone_map: BoneMap, space: Space, layer: b
     wanted = _wanted(bone_map)
     bones = obj.data.bones
     driven = _driven(obj)
-    own = [name for name in _fk(bone_map) if name in driven and name not in bone_map.ik]
+    own = [name for name in _fk(bone_map) if name in driven]
     if own:
         notes.append(
             f"Constraints or drivers of the rig also move {_listed(own)}, so it may not show exactly what is keyed."

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..limbs import spans
-from ..quaternions import multiply
 from .planting import Foot, Mask
 from .preset import NECK, SPINE
 from .rest_match import RestMatch
@@ -68,9 +67,3 @@ def feet_slide(feet: dict[str, Foot], ankles: dict[str, Array], turns: dict[str,
             if moved is not None:
                 found.append(moved)
     return max(found) if found else None
-
-
-def shown_turns(rig_turns: Array, facing: Array, rest: Array) -> Array:
-    """E `[T,4]` of a bone whose world rotation is `rig_turns` `[T,4]`: what turned its aligned rest pose."""
-    conjugate = np.array([1.0, -1.0, -1.0, -1.0])
-    return multiply(rig_turns, multiply(facing, rest) * conjugate)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from ....inference_backend.protocol.skeleton import CONTACT_POINTS
-from ..quaternions import multiply
+from ..quaternions import conjugate, multiply
 from . import two_bone
 from .parts import SIDES
 from .path import Proportions
@@ -122,12 +122,8 @@ def _hinge(match: RestMatch, turns: dict[str, Array], side: str, up: Array) -> A
     thigh = rotate(match.turns[f"{side}_hip"], match.directions[f"{side}_hip"])
     axis = normalised(np.cross(forward, thigh))
     # E holds the match already, and the axis is given after it
-    undone = rotate(_inverse(match.turns[f"{side}_hip"]), axis)
+    undone = rotate(conjugate(match.turns[f"{side}_hip"]), axis)
     return rotate(turns[f"{side}_hip"], undone)
-
-
-def _inverse(q: Array) -> Array:
-    return q * np.array([1.0, -1.0, -1.0, -1.0])
 
 
 def _drop(source: SourceMotion, rig: TargetRig, planted: dict[str, Planted], posed: Posed) -> Array:

@@ -4,7 +4,7 @@ The hips are the bone from which two long chains lead down on either side and on
 that one from which two arms lead sideways.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,9 +68,9 @@ class _Finder:
             "Choose a preset, or set the bones in the list by hand.",
         )
 
-    def _extreme(self, i: int, pick: type(min)) -> float:
-        own = pick(self.bones[i].head[2], self.bones[i].tail[2])
-        return float(pick([own, *(self._extreme(c, pick) for c in self.children[i])]))
+    def _extreme(self, i: int, pick: Callable[[list[float]], float]) -> float:
+        own = [self.bones[i].head[2], self.bones[i].tail[2]]
+        return float(pick([*own, *(self._extreme(c, pick) for c in self.children[i])]))
 
     def _size(self, i: int) -> float:
         """Length of the longest way down from a bone's head."""
@@ -156,11 +156,8 @@ class _Finder:
         """The bone that two arms leave from, their first bones, and what goes on to the head."""
         best: tuple[int | None, list[int]] = (None, [])
         for i in trunk:
-            around = self.bones[i].head[0]
             arms = [
-                c
-                for c in self.children[i]
-                if c not in trunk and self.size[c] > 0.2 * self.height and self._aside(c, around)
+                c for c in self.children[i] if c not in trunk and self.size[c] > 0.2 * self.height and self._aside(c)
             ]
             if len(arms) >= 2:
                 best = (i, arms)
@@ -172,9 +169,8 @@ class _Finder:
             raise self.bad(f"{len(arms)} arms leave {self.bones[chest].name!r}")
         return chest, arms, self._head(trunk[trunk.index(chest) + 1 :])
 
-    def _aside(self, i: int, middle: float) -> bool:
+    def _aside(self, i: int) -> bool:
         """Whether a chain ends far from the middle."""
-        del middle
         tip = self._chain(i)[-1]
         start = self.bones[i].head
         return float(np.linalg.norm((self.bones[tip].tail - start)[:2])) > 0.1 * self.height
