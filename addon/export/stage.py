@@ -49,7 +49,10 @@ class Stage:
             if window.scene != scene:
                 window.scene = scene
         bpy.data.scenes.remove(self.scene)
-        bpy.data.batch_remove(self.made)
+        # one by one: batch_remove, which Blender calls experimental, once aborted here in 4.2
+        kinds = {"OBJECT": bpy.data.objects, "ARMATURE": bpy.data.armatures, "MESH": bpy.data.meshes}
+        for item in sorted(self.made, key=lambda made: made.id_type != "OBJECT"):
+            kinds.get(item.id_type, bpy.data.actions).remove(item)
 
     @property
     def context(self) -> dict[str, Any]:
