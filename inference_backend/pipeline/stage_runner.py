@@ -11,6 +11,7 @@ from ..protocol.errors import Cancelled, ErrorCode, RecoverError
 from ..records.context import StageContext
 from .cache import StageCache, key_of
 from .device import attempts, free_memory, is_out_of_memory
+from .heap import Heap
 from .progress import JobProgress
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class StageRunner:
         self.device = device
         self._cache, self._progress, self._cancelled, self._note = cache, progress, cancelled, note
         self._cache_failed = False
+        self._heap = Heap()
 
     def run(
         self,
@@ -88,6 +90,7 @@ class StageRunner:
                 f"Finished stages could not be kept in {self._cache.folder} (is the disk full, or the folder "
                 "read-only?), so running this clip again takes the whole time again."
             )
+        self._heap.trim()
         return Output(value, key)
 
     def say(self, sentence: str) -> None:
@@ -111,6 +114,7 @@ class StageRunner:
 
             def progress(fraction: float, frames: int, report: Callable = report) -> None:
                 self.check_cancelled()
+                self._heap.tick()
                 report(fraction, frames)
 
             def note(sentence: str) -> None:
