@@ -143,6 +143,9 @@ def test_bones_beside_the_root_hang_on_it(scene, tmp_path):
     assert compare(rig, found, preset, ["pelvis", "prop", "Head"]) < 1e-3
 
 
+@pytest.mark.skipif(
+    bpy.app.version < (4, 4, 0), reason="once 4.2 has generated a Rigify rig without a window, later tests crash"
+)
 def test_a_generated_rigify_rig_gives_its_deform_bones(scene, tmp_path):
     addon_utils.enable("rigify", default_set=True)
     if not hasattr(bpy.ops.object, "armature_human_metarig_add"):
