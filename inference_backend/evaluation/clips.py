@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ COLUMNS = ("PA-MPJPE", "MPJPE", "PA-vis", "PA-occ", "Abs-MPJPE", "W-MPJPE", "WA-
 Array = NDArray[np.float64]
 
 
-def _joints(result: Result, raw: bool) -> list[Array]:
+def joints_of(result: Result, raw: bool) -> list[Array]:
     """Each person's joints `[T,22,3]` in the camera's frame, NaN where not valid."""
     people = []
     for person in result.people:
@@ -60,14 +61,14 @@ def score_result(result: Result, clip: ReferenceClip, *, raw: bool = False) -> d
             f"{clip.name} has {len(result)} frames, but its reference has {len(clip.joints_cam)}.",
             "Use the clip that the reference was made for.",
         )
-    people = [by_reference_name(joints, clip.names) for joints in _joints(result, raw)]
+    people = [by_reference_name(joints, clip.names) for joints in joints_of(result, raw)]
     return score(people[nearest_person(people, clip)], clip)
 
 
-def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
+def mean_of(rows: list[dict[str, float]], columns: Sequence[str] = COLUMNS) -> dict[str, float]:
     """Mean of each column over clips, NaN left out."""
     out = {}
-    for column in COLUMNS:
+    for column in columns:
         values = [row[column] for row in rows if np.isfinite(row.get(column, np.nan))]
         out[column] = float(np.mean(values)) if values else float("nan")
     return out

@@ -7,7 +7,7 @@ occlusion. Scored by MoRo's protocol in the camera's frame and on the fly, witho
 import argparse
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ from .clips import FPS, SyntheticClip, choose_motions, make_clip
 from .corruption import Corruption
 
 OCCLUDED: Final = Corruption(events="all", missing=0.03, failures=0.15)
-_COLUMNS: Final = ("MPJPE", "MPJPE-vis", "MPJPE-occ", "PA-MPJPE", "PVE", "GMPJPE", "RTE", "Accel", "G-Accel", "Jitter",
+COLUMNS: Final = ("MPJPE", "MPJPE-vis", "MPJPE-occ", "PA-MPJPE", "PVE", "GMPJPE", "RTE", "Accel", "G-Accel", "Jitter",
                    "Sliding")  # fmt: skip
 _VERTEX_STEP: Final = 20
 # The landmark whose hiding hides a joint.
@@ -84,30 +84,75 @@ def _vertices(body: Body, betas: Array, rotations: Array, pelvis: Array) -> Arra
         return surface(shape, joints, world).double().numpy()
 
 
+@dataclass(frozen=True)
+class Truth:
+    """What should be found.
+
+    Attributes:
+        joints: `[N,22,3]`, camera's frame, metres.
+        feet: `[N,4,3]`, heel and toe of either foot, camera's frame.
+        shown: bool `[N,22]`, the joint is not hidden.
+        world: `[3,3]`, from the camera to axes with y up.
+    """
+
+    joints: Array
+    feet: Array
+    shown: NDArray[np.bool_]
+    world: Array
+
+
+def truth_of(clip: SyntheticClip, body: Body) -> Truth:
+    """A clip's true joints and soles."""
+    rest = body.rest_joints(torch.from_numpy(clip.betas).float())[:22].double().numpy()
+    joints, turned = pose_joints(rest, clip.rotations[:, 0], clip.rotations[:, 1:], clip.pelvis - rest[0])
+    feet = find_soles(body, clip.betas).of(joints, turned)[:, :, :2].reshape(len(joints), -1, 3)
+    return Truth(joints, feet, _shown(clip.hidden), _to_world(clip))
+
+
 def pair_of(clip: SyntheticClip, found: PoseEvidence, body: Body) -> Pair:
     """An estimate beside the clip's truth; frames that the estimator does not vouch for count as well."""
     rest = body.rest_joints(torch.from_numpy(found.betas).float())[:22].double().numpy()
     joints, turned = pose_joints(rest, found.global_orient, found.body_pose, found.transl)
-    true_rest = body.rest_joints(torch.from_numpy(clip.betas).float())[:22].double().numpy()
-    true, true_turned = pose_joints(true_rest, clip.rotations[:, 0], clip.rotations[:, 1:], clip.pelvis - true_rest[0])
-    world = _to_world(clip)
+    truth = truth_of(clip, body)
     feet = find_soles(body, found.betas).of(joints, turned)[:, :, :2].reshape(len(joints), -1, 3)
-    true_feet = find_soles(body, clip.betas).of(true, true_turned)[:, :, :2].reshape(len(true), -1, 3)
     rotations = np.concatenate([found.global_orient[:, None], found.body_pose], axis=1)
     return Pair(
         name=clip.name,
         fps=FPS,
         joint_names=BODY_JOINTS,
         pred_camera=joints,
-        ref_camera=true,
-        pred_world=joints @ world.T,
-        ref_world=true @ world.T,
-        visible=_shown(clip.hidden),
-        pred_feet=feet @ world.T,
-        ref_feet=true_feet @ world.T,
+        ref_camera=truth.joints,
+        pred_world=joints @ truth.world.T,
+        ref_world=truth.joints @ truth.world.T,
+        visible=truth.shown,
+        pred_feet=feet @ truth.world.T,
+        ref_feet=truth.feet @ truth.world.T,
         pred_vertices=_vertices(body, found.betas, rotations, found.transl + rest[0]),
         ref_vertices=_vertices(body, clip.betas, clip.rotations, clip.pelvis),
     )
+
+
+def score_estimator(
+    name: str, settings: Any, clips: list[tuple[str, SyntheticClip]], body: Body, device: str = "cpu"
+) -> dict[str, dict[str, float]]:
+    """Figures of an estimator by kind of clip.
+
+    Args:
+        name: of the estimator.
+        settings: its own.
+        clips: from `make_clips`.
+        body: the body.
+        device: to compute on.
+
+    Raises:
+        RecoverError: its weights are missing.
+    """
+    estimate = find_estimator(name).load()
+    pairs: dict[str, list[Pair]] = {}
+    for kind, clip in clips:
+        found = estimate(clip.video, clip.track, clip.camera, body, settings, StageContext(device=device))
+        pairs.setdefault(kind, []).append(pair_of(clip, found, body))
+    return {kind: moro(group) for kind, group in pairs.items()}
 
 
 def _ways(names: list[str], weights: Path | None, steps: list[int]) -> dict[str, tuple[str, Any]]:
@@ -143,19 +188,14 @@ def main(argv: list[str] | None = None) -> int:
         clips = make_clips(arguments.mocap, arguments.split, arguments.clips, arguments.frames, body)
         rows: dict[str, dict[str, float]] = {}
         for way, (name, settings) in _ways(arguments.estimators, arguments.weights, arguments.steps).items():
-            estimate = find_estimator(name).load()
-            pairs: dict[str, list[Pair]] = {}
-            for kind, clip in clips:
-                context = StageContext(device=arguments.device)
-                found = estimate(clip.video, clip.track, clip.camera, body, settings, context)
-                pairs.setdefault(kind, []).append(pair_of(clip, found, body))
-            rows |= {f"{way}, {kind}": moro(group) for kind, group in pairs.items()}
+            found = score_estimator(name, settings, clips, body, arguments.device)
+            rows |= {f"{way}, {kind}": figures for kind, figures in found.items()}
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
-    print("| | " + " | ".join(_COLUMNS) + " |\n" + "|---" * (len(_COLUMNS) + 1) + "|")
+    print("| | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
     for row, figures in rows.items():
-        print(f"| {row} | " + " | ".join(f"{figures.get(c, np.nan):.1f}" for c in _COLUMNS) + " |")
+        print(f"| {row} | " + " | ".join(f"{figures.get(c, np.nan):.1f}" for c in COLUMNS) + " |")
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return 0
