@@ -6,13 +6,16 @@ obeys requests for another layout, and writes what it observes to a file.
 
 import contextlib
 import json
+import math
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import addon_utils
 import bpy
+from mathutils import Euler
 
 ARGUMENTS = json.loads(sys.argv[sys.argv.index("--") + 1])
 FOLDER = Path(ARGUMENTS["folder"])
@@ -54,9 +57,13 @@ def set_scene(name, video):
     strip.select = True
 
 
+def largest_area():
+    return max(bpy.context.window_manager.windows[0].screen.areas, key=lambda a: a.width * a.height)
+
+
 def show(kind):
     """One editor with its sidebar, beside an outliner that tells what is in the file."""
-    area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda a: a.width * a.height)
+    area = largest_area()
     area.type = kind
     if kind == "SEQUENCE_EDITOR":
         area.spaces[0].view_type = "SEQUENCER_PREVIEW"
@@ -69,6 +76,44 @@ def show(kind):
         if region.type == "UI":
             with contextlib.suppress(AttributeError):  # read-only in older versions
                 region.active_panel_category = "Motion"
+
+
+def add_character():
+    """A generated Rigify rig a metre beside the person, both selected, seen from the front."""
+    addon_utils.enable("rigify", default_set=True)
+    bpy.ops.object.armature_human_metarig_add()
+    metarig = bpy.context.object
+    bpy.ops.pose.rigify_generate()
+    rig = bpy.context.object
+    bpy.data.objects.remove(metarig)
+    scene = bpy.context.scene
+    person = next(o for o in scene.objects if o.type == "ARMATURE" and o.recover_motion.known)
+    rig.location = person.location
+    rig.location.x += 1.0
+    for obj in scene.objects:
+        obj.select_set(obj in (person, rig))
+    bpy.context.view_layer.objects.active = rig
+    middle = (scene.frame_start + scene.frame_end) // 2
+    scene.frame_set(middle)
+    view = largest_area().spaces[0].region_3d
+    view.view_perspective = "PERSP"
+    view.view_rotation = Euler((math.radians(80), 0, math.radians(12))).to_quaternion()
+    view.view_location = person.matrix_world @ person.pose.bones["pelvis"].head
+    view.view_location.x += 1.0
+    view.view_distance = 5.5
+
+
+def show_only(names):
+    """Of the tab's panels in the 3D View only these, for which there is room. Those never drawn before are open."""
+    ours = [cls for cls in bpy.types.Panel.__subclasses__() if cls.__name__.startswith("RECOVERMOTION_PT_")]
+    in_view = [cls for cls in ours if cls.bl_space_type == "VIEW_3D"]
+    for cls in reversed(in_view):
+        if cls.is_registered:
+            bpy.utils.unregister_class(cls)
+    for cls in in_view:
+        if cls.__name__.removeprefix("RECOVERMOTION_PT_") in names:
+            cls.bl_options = set()
+            bpy.utils.register_class(cls)
 
 
 def paint_buttons(on):
@@ -104,6 +149,14 @@ def obey(request):
         armature = next(o for o in bpy.context.scene.objects if o.type == "ARMATURE")
         bpy.context.view_layer.objects.active = armature
         armature.select_set(True)
+    elif kind == "first scene":
+        bpy.context.window.scene = bpy.data.scenes["Scene"]
+    elif kind == "character":
+        add_character()
+    elif kind == "only panels":
+        show_only(value)
+    elif kind == "export folder":
+        bpy.context.scene.recover_motion_export.folder = value
     elif kind == "show the account":  # no operator opens a panel, and there must be room for it
         submodule("addon.recover.session").queue.jobs.clear()
         account = submodule("addon.cleanup.panel").RECOVERMOTION_PT_account
@@ -134,11 +187,18 @@ def observe():
     if armatures:
         contact = armatures[0].get("contact_left_heel")
     client = queue._client
+    sidebar = next(region for region in largest_area().regions if region.type == "UI")
+    top = bpy.context.window_manager.windows[0].height - sidebar.y - sidebar.height
+    retargeting = bpy.context.scene.recover_motion_retarget
+    pair = retargeting.active
     return {
         "jobs": jobs,
         "armatures": [o.name for o in armatures],
         "actions": [a.name for a in bpy.data.actions],
         "contact_left_heel": contact,
+        "pair": pair and [pair.source.name, pair.target.name, pair.kind, pair.figures],
+        "sidebar": [sidebar.x, top, sidebar.width, sidebar.height],
+        "overlay": retargeting.overlay,
         "backend_pid": client.pid if client else None,
         "version": bpy.app.version_string,
     }

@@ -54,8 +54,11 @@ class Screen:
         self.run("import", "-window", "root", str(path))
         return cv2.imread(str(path))
 
-    def click(self, x, y):
+    def point_at(self, x, y):
         self.run("xdotool", "mousemove", str(x), str(y))
+
+    def click(self, x, y):
+        self.point_at(x, y)
         time.sleep(0.3)
         self.run("xdotool", "click", "1")
         time.sleep(0.3)
@@ -73,17 +76,22 @@ class Screen:
     def state(self):
         return json.loads((self.folder / "state.json").read_text())
 
-    def buttons(self):
-        """Rectangles (x, y, width, height) of the operators' buttons in the sidebar, from the top."""
+    def buttons(self, at_least=60):
+        """Rectangles (x, y, width, height) of the operators' buttons in the sidebar, from the top.
+
+        Args:
+            at_least: pixels of a button's width; those that show a symbol only have some 20.
+        """
         self.ask("paint", True)
         found = []
         end = time.monotonic() + 20  # drawing in software can take a while
         while not found and time.monotonic() < end:
-            found = self._magenta()
+            found = self._magenta(at_least)
         self.ask("paint", False)
         return found
 
-    def _magenta(self):
+    def _magenta(self, at_least):
+        left, top, wide, high = self.state()["sidebar"]
         picture = self.shot("buttons").astype(int)
         magenta = (picture[..., 0] > 200) & (picture[..., 1] < 90) & (picture[..., 2] > 200)
         mask = cv2.morphologyEx(magenta.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 15), np.uint8))
@@ -91,9 +99,15 @@ class Screen:
         found = [
             tuple(row[:4])
             for row in stats[1:].tolist()
-            if row[2] > 60 and row[3] > 12 and row[0] > SIZE[0] // 2 and row[1] > 60
+            if row[2] > at_least and row[3] > 12 and 0 < row[0] - left < wide and 0 < row[1] - top < high
         ]
         return sorted(found, key=lambda r: (r[1], r[0]))
+
+    def open_first_panel(self):
+        """Click on the uppermost header of the sidebar."""
+        left, top, *_ = self.state()["sidebar"]
+        self.click(left + 80, top + 18)
+        time.sleep(3)  # drawing in software can take a while
 
     def press(self, rectangle):
         x, y, width, height = rectangle

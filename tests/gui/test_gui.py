@@ -122,6 +122,58 @@ def test_two_people_in_a_scene_of_their_own(screen):
     screen.shot("9 two people")
 
 
+def test_a_character_follows_and_both_are_exported(screen):
+    from screen import wait_for
+
+    screen.ask("first scene")
+    if not screen.state()["armatures"]:  # when this test runs by itself
+        screen.press(max(screen.buttons(), key=lambda r: r[3]))
+        wait_for(lambda: screen.state()["armatures"] and job(screen)["state"] == "done", 600)
+    for _ in range(2):
+        screen.ask("show", "VIEW_3D")
+    screen.ask("character")
+    screen.ask("only panels", ["retarget", "retarget_map"])
+    screen.open_first_panel()
+    x, y, width, _ = screen.buttons(at_least=12)[0]  # the column that begins with "+"
+    screen.click(x + width // 2, y + width // 2)
+    wait_for(lambda: screen.state()["pair"], 20)
+    _, rig, kind, _ = screen.state()["pair"]
+    assert (rig, kind) == ("rig", "Rigify")
+    time.sleep(1.5)
+    retarget, _ = retarget_and_check(screen)
+    screen.press(retarget)
+    wait_for(lambda: "feet slid" in screen.state()["pair"][3], 60)
+    assert any(name.endswith(" on rig") for name in screen.state()["actions"])
+    time.sleep(1.5)
+    _, check = retarget_and_check(screen)
+    screen.press(check)
+    wait_for(lambda: "measured in" in screen.state()["pair"][3], 60)
+    time.sleep(1.5)
+    _, (x, y, width, height) = retarget_and_check(screen)
+    screen.click(x + width // 4, y + 2 * height)  # Show Source, which stands below
+    wait_for(lambda: screen.state()["overlay"], 20)
+    screen.point_at(x - 300, y)
+    screen.shot("10 retargeted")
+
+    folder = screen.folder / "exported ü"
+    screen.ask("export folder", str(folder))
+    screen.ask("only panels", ["export"])
+    screen.open_first_panel()
+    (export,) = screen.buttons()
+    screen.press(export)
+    wait_for(lambda: len(list(folder.glob("*.fbx"))) == 2, 120)
+    time.sleep(3)  # for Blender to say so
+    screen.shot("11 exported")
+    assert all(file.stat().st_size > 100_000 for file in folder.glob("*.fbx"))
+
+
+def retarget_and_check(screen):
+    """Rectangles of the tall button Retarget, and of Check, which is the next one."""
+    buttons = screen.buttons()
+    tall = max(buttons, key=lambda r: r[3])
+    return tall, buttons[buttons.index(tall) + 1]
+
+
 def test_the_backend_is_gone_within_five_seconds_of_blender(screen):
     from screen import wait_for
 

@@ -45,7 +45,9 @@ def mpfb_skeleton(key: str) -> list[BoneSpec]:
     ]
 
 
-def skeleton_for(preset: RigPreset, prefix: str = "", arms_down: float = 0.0, stature: float = 1.0) -> list[BoneSpec]:
+def skeleton_for(
+    preset: RigPreset, prefix: str = "", arms_down: float = 0.0, stature: float = 1.0, thigh: float = 1.0
+) -> list[BoneSpec]:
     """A skeleton with the bones that a preset names, on the open body's joints.
 
     Args:
@@ -53,11 +55,14 @@ def skeleton_for(preset: RigPreset, prefix: str = "", arms_down: float = 0.0, st
         prefix: stands before every name.
         arms_down: degrees by which the arms hang below a T-pose.
         stature: size of the skeleton, 1 for the body's own.
+        thigh: length of the thighs, 1 for the body's own; ankles stay where they are.
     """
     joints = stature * to_blender_points(PlainBody().shaped(np.zeros(10))[1])
     joints[:, 2] -= joints[10:12, 2].min() - 0.02
     place = dict(zip(JOINTS, joints, strict=True))
     for side, sign in (("left", 1), ("right", -1)):
+        hip, knee = place[f"{side}_hip"], place[f"{side}_knee"]
+        place[f"{side}_knee"] = hip + thigh * (knee - hip)
         turn = np.array(Matrix.Rotation(sign * np.radians(arms_down), 3, "Y"))
         for name in JOINTS:
             if name.startswith(side) and JOINTS.index(name) >= JOINTS.index("left_shoulder") and "eye" not in name:
