@@ -16,6 +16,7 @@ ASPECT: Final = 0.75
 MARGIN: Final = 1.25
 """Landmarks end at the eyes, ankles and knuckles; the body goes on."""
 _SMALLEST_SIDE: Final = 1.0
+_OFFSET: Final = 2.8
 _SCALES: Final = (0.05, 10.0)
 
 
@@ -38,8 +39,20 @@ def square_box(keypoints: Tensor) -> Tensor:
 def box_feature(box: Tensor, K: Tensor) -> Tensor:
     """Where the box is, in CLIFF's scaling, `[...,3]`; K: `[...,3,3]` in pixels."""
     focal = K[..., 0, 0, None]
-    offset = 2.8 * (box[..., :2] - K[..., :2, 2]) / focal
+    offset = _OFFSET * (box[..., :2] - K[..., :2, 2]) / focal
     return torch.cat((offset, (box[..., 2:] - 0.24 * focal) / (0.06 * focal)), -1)
+
+
+def camera_from_box(feature: Tensor) -> Tensor:
+    """Rotation `[B,1,3,3]` to the camera from a camera beside it that looks at the box's middle, not rolled.
+
+    Args:
+        feature: `[B,3]` of `box_feature`.
+    """
+    forward = functional.normalize(functional.pad(feature[:, :2] / _OFFSET, (0, 1), value=1.0), dim=-1)
+    down = forward.new_tensor((0.0, 1.0, 0.0)).expand_as(forward)
+    right = functional.normalize(torch.linalg.cross(down, forward), dim=-1)
+    return torch.stack((right, torch.linalg.cross(forward, right), forward), -1)[:, None]
 
 
 def lift(camera: Tensor, box: Tensor, K: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ class RopeConfig:
         blocks: residual blocks for each branch in each stage of the light backbone.
         neck: channels to which the fused map is brought before both trunks; 0: as it is.
         coordinates: the trunks see each pixel's place, so that a token can say where its part is.
+        turn_to_box: the pelvis' rotation is read as seen by a camera that looks at the box's middle, as the picture
+            shows it, and turned to the camera's axes afterwards; people beside the middle look turned without it.
         trunk: channels of the two trunks.
         trunk_layers: convolutions of each trunk.
         token: size C of a part token.
@@ -44,6 +46,7 @@ class RopeConfig:
     blocks: int = 2
     neck: int = 0
     coordinates: bool = False
+    turn_to_box: bool = False
     trunk: int = 256
     trunk_layers: int = 2
     token: int = 128
@@ -93,6 +96,7 @@ OPEN: Final = RopeConfig(
     image_hw=(64, 48),
     channels=(32, 48, 64, 96),
     neck=64,
+    turn_to_box=True,
     trunk=64,
     token=64,
     shape_hidden=256,

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .backbone import conv_norm
 from .config import RopeConfig
@@ -57,11 +58,15 @@ class Hagt(nn.Module):
     def forward(self, features: Tensor) -> PartTokens:
         """See the class."""
         where, what = self.attention_trunk(features), self.value_trunk(features)
-        tokens, logits = {}, {}
-        for name in self.levels:
-            logits[name] = self.attention[name](where)
-            weight = part_attention(logits[name], self.temperature[name].clamp_min(0.05))
-            tokens[name] = weight @ self.value[name](what).flatten(2).mT
+        logits = {name: self.attention[name](where) for name in self.levels}
+        weights = [part_attention(logits[name], self.temperature[name].clamp_min(0.05)) for name in self.levels]
+        # Weights add up to 1, so values of what was gathered are what would be gathered of values, and far fewer.
+        gathered = torch.cat(weights, 1) @ what.flatten(2).mT
+        found = gathered.split([weight.shape[1] for weight in weights], 1)
+        tokens = {
+            name: functional.linear(part, self.value[name].weight.flatten(1), self.value[name].bias)
+            for name, part in zip(self.levels, found, strict=True)
+        }
         return PartTokens(tokens, logits)
 
 

@@ -10,6 +10,7 @@ from ...geometry.rot6d import matrix_from_rot6d_columns, rot6d_columns
 from ...protocol.skeleton import BODY_JOINTS
 from .acpr import LevelExchange, PartEncoder, expand
 from .backbone import LightBackbone, conv_norm
+from .camera import camera_from_box
 from .config import RopeConfig
 from .hagt import Hagt, PooledTokens
 from .parts import PART_JOINTS, part_levels
@@ -30,7 +31,8 @@ class RopeOutput(NamedTuple):
         betas: `[B,10]`.
         camera: `[B,3]`, weak camera s, tx, ty of the square box (see `camera`).
         visibility: `[B,24]`, logits: the joint can be seen.
-        pose6d: `[B,24,6]`, rotations by columns; those of the fingers carry nothing.
+        pose6d: `[B,24,6]`, rotations by columns, the pelvis' before it is turned from the box's view
+            (`RopeConfig.turn_to_box`); those of the fingers carry nothing.
         logits: `[B,J+1,h,w]` for each level, segmentation and attention in one; empty without attention.
     """
 
@@ -111,6 +113,9 @@ class Rope(nn.Module):
         flat = torch.cat([*(tokens.flatten(1) for tokens in parts.values()), box], 1)
         betas, camera = self.shape(flat).split((10, 3), 1)
         rotations = matrix_from_rot6d_columns(pose6d[:, :_BODY])
+        if self.config.turn_to_box:
+            root = camera_from_box(box) @ rotations[:, :1]
+            rotations = torch.cat((root, rotations[:, 1:]), 1)
         return RopeOutput(rotations, betas, camera, self.visibility(mix).squeeze(-1), pose6d, found.logits)
 
 

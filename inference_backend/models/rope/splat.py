@@ -17,7 +17,7 @@ _LABELS: Final = 32
 _STEP_M: Final = 0.002
 _EMPTY: Final = 2.0**23
 _NEAREST_M: Final = 0.05
-_FINE_ROWS: Final = 320
+FINE_ROWS: Final = 320
 """Rows that are drawn, about: the body fills most of them, so that a pixel is under a centimetre."""
 _HOLE: Final = 5
 
@@ -38,10 +38,31 @@ def visible_labels(
     Returns:
         uint8 `[B,h,w]` for each size: 0 background, else 1 + joint of the 24.
     """
+    return drawn_labels(*cloud(vertices), cloud.labels, K, box, size, *smaller)
+
+
+def drawn_labels(
+    points: Tensor,
+    facing: Tensor,
+    labels: Tensor,
+    K: Tensor,
+    box: Tensor,
+    size: tuple[int, int],
+    *smaller: tuple[int, int],
+    rows: int = FINE_ROWS,
+) -> tuple[Tensor, ...]:
+    """What `visible_labels` draws, of points that are placed already.
+
+    Args:
+        points: `[B,P,3]`, camera frame, metres.
+        facing: bool `[B,P]`, only these are drawn.
+        labels: int64 `[P]`, which of the 24 joints each belongs to.
+        K, box, size, smaller: as for `visible_labels`.
+        rows: that are drawn, about; fewer are faster and need a cloud whose points lie wider apart in proportion.
+    """
     # Pixels are so many times finer while drawing; the middle one of each block is kept.
-    finer = 2 * round((_FINE_ROWS / size[0] - 1) / 2) + 1 if size[0] < _FINE_ROWS else 1
+    finer = 2 * round((rows / size[0] - 1) / 2) + 1 if size[0] < rows else 1
     height, width = size[0] * finer, size[1] * finer
-    points, facing = cloud(vertices)
     depth = points[..., 2]
     pixels = (points[..., :2] / depth.clamp_min(_NEAREST_M)[..., None]) @ K[..., :2, :2].mT + K[..., None, :2, 2]
     place = (pixels - box[:, None, :2]) / box[:, None, 2:] * height
@@ -51,12 +72,12 @@ def visible_labels(
     # Depth, in whole steps behind the nearest point, and label as one number that a float32 holds exactly.
     start = depth.amin(1, keepdim=True)
     steps = ((depth - start) / _STEP_M).clamp(0, _EMPTY / _LABELS - 2).floor()
-    key = torch.where(inside, steps * _LABELS + (cloud.labels + 1), _EMPTY)
+    key = torch.where(inside, steps * _LABELS + (labels + 1), _EMPTY)
     buffer = key.new_full((len(key), height * width), _EMPTY).scatter_reduce(1, index, key, "amin")
     closed = _close(buffer.unflatten(1, (height, width)))
-    labels = torch.where(closed < _EMPTY, closed % _LABELS, BACKGROUND).to(torch.uint8)
-    factors = [height // rows for rows, _ in (size, *smaller)]
-    return tuple(labels[:, factor // 2 :: factor, factor // 2 :: factor] for factor in factors)
+    seen = torch.where(closed < _EMPTY, closed % _LABELS, BACKGROUND).to(torch.uint8)
+    factors = [height // count for count, _ in (size, *smaller)]
+    return tuple(seen[:, factor // 2 :: factor, factor // 2 :: factor] for factor in factors)
 
 
 def _close(keys: Tensor) -> Tensor:

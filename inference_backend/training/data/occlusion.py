@@ -50,18 +50,22 @@ def heights(places: Tensor) -> Tensor:
     return (places.amax(2) - places.amin(2)).amax(-1).median(1).values
 
 
-def hide(places: Tensor, border: Tensor, generator: torch.Generator) -> Hidden:
+def hide(places: Tensor, border: Tensor, generator: torch.Generator, covered: Tensor | None = None) -> Hidden:
     """Draw occlusion events.
 
     Args:
         places: `[B,T,33,2]`, where landmarks are in the image (x/z, y/z).
         border: `[B,2]`, where the image ends.
         generator: source of chance.
+        covered: bool `[B,T,33]`, landmarks that something hides already.
     """
     batch, frames = places.shape[:2]
     device = places.device
     mask = (places.abs() > border[:, None, None]).any(-1)
     reported = uniform((batch, 1, 1), generator, 0.05, 0.6).expand(batch, frames, 33)
+    if covered is not None:
+        reported = torch.where(covered & ~mask, _reported(batch, generator), reported)
+        mask = mask | covered
     count = torch.multinomial(torch.tensor(_EVENT_SHARES, device=device), batch, replacement=True, generator=generator)
     for event in range(_EVENTS):
         on = (count > event)[:, None, None]
@@ -71,15 +75,19 @@ def hide(places: Tensor, border: Tensor, generator: torch.Generator) -> Hidden:
         # Boxes may be there all the time; a quarter of them comes and goes.
         always = uniform((batch, 1, 1), generator) < 0.75
         hidden = on & torch.where(boxed, in_box & (while_on | always), in_group & while_on)
-        # Legs behind a box are mostly known to be unseen; behind a bar or beside a panel they are not.
-        confident = uniform((batch, 1, 1), generator) < 0.45
-        level = torch.where(
-            confident, uniform((batch, 1, 1), generator, 0.6, 0.98), uniform((batch, 1, 1), generator, 0.05, 0.6)
-        )
-        reported = torch.where(hidden & ~mask, level, reported)
+        reported = torch.where(hidden & ~mask, _reported(batch, generator), reported)
         mask = mask | hidden
     visibility = (reported + 0.15 * slow((batch, frames, 33), 6.0, generator)).clamp(0.02, 0.99)
     return Hidden(mask, visibility)
+
+
+def _reported(batch: int, generator: torch.Generator) -> Tensor:
+    """Visibility `[B,1,1]` that is told of what an event hides."""
+    # Legs behind a box are mostly known to be unseen; behind a bar or beside a panel they are not.
+    confident = uniform((batch, 1, 1), generator) < 0.45
+    return torch.where(
+        confident, uniform((batch, 1, 1), generator, 0.6, 0.98), uniform((batch, 1, 1), generator, 0.05, 0.6)
+    )
 
 
 def _box_event(places: Tensor, generator: torch.Generator) -> Tensor:

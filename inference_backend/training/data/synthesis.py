@@ -65,7 +65,14 @@ class Batch(NamedTuple):
     landmarks: Landmarks
 
 
-def corrupt(points: Tensor, border: Tensor, generator: torch.Generator, *, occlude: bool = True) -> Landmarks:
+def corrupt(
+    points: Tensor,
+    border: Tensor,
+    generator: torch.Generator,
+    *,
+    occlude: bool = True,
+    covered: Tensor | None = None,
+) -> Landmarks:
     """Say of true landmarks what a landmarker would.
 
     Args:
@@ -73,6 +80,7 @@ def corrupt(points: Tensor, border: Tensor, generator: torch.Generator, *, occlu
         border: `[B,2]`, the image's.
         generator: source of chance.
         occlude: hide things; without it only the noise of what is seen is left.
+        covered: bool `[B,T,33]`, landmarks that something hides already.
     """
     batch, frames = points.shape[:2]
     true = points[..., :2] / points[..., 2:].clamp(min=_NEAREST)
@@ -85,7 +93,7 @@ def corrupt(points: Tensor, border: Tensor, generator: torch.Generator, *, occlu
     far = (depth / 0.15).clamp(0, 1) * uniform((batch, 1, 33), generator, 0.0, 0.45)
     visibility = (0.96 - far + 0.05 * slow((batch, frames, 33), 8.0, generator)).clamp(0.2, 0.999)
     if occlude:
-        hidden = hide(true, border, generator)
+        hidden = hide(true, border, generator, covered)
         mask = hidden.mask
         visibility = torch.where(mask, hidden.visibility, visibility)
     else:
