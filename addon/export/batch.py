@@ -123,7 +123,7 @@ def _values(batch: Batch, armature: bpy.types.Object, clip: str, scene: bpy.type
     match = _PERSON.fullmatch(armature.name)
     fps = batch.options.fps or scene.render.fps / scene.render.fps_base
     return {
-        "take": match[1] if match else armature.name,
+        "take": match[1] if match else "",
         "person": match[2] if match else armature.name,
         "rig": armature.name,
         "clip": clip,

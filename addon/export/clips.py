@@ -94,4 +94,5 @@ def _has_keys(action: bpy.types.Action) -> bool:
 
 def _label(armature: bpy.types.Object, name: str) -> str:
     """The name of an action without that of its armature, which stands beside it in every file name."""
+    name = name.removesuffix(f" on {armature.name}")  # as retargeted actions are called
     return re.sub(r"^\W+", "", name.removeprefix(armature.name)).strip() or "motion"

@@ -9,7 +9,7 @@ from typing import Final
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 
 FIELDS: Final = {
-    "take": "what was recovered: the strip's name and the take",
+    "take": "of a recovered person: the strip's name and the take",
     "person": "the person, or the armature's name",
     "rig": "the armature's name",
     "clip": "the motion's name",

@@ -50,6 +50,12 @@ def check_target(obj: bpy.types.Object | None) -> None:
         )
     if not obj.data.bones:
         raise RecoverError(ErrorCode.BAD_INPUT, f"{obj.name!r} has no bones.", "Choose a rig with bones.")
+    if obj.pose is None:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"{obj.name!r} is in no scene, or its collection was never shown, so it has no pose.",
+            "Add it to the scene.",
+        )
     if obj.mode == "EDIT":
         raise RecoverError(
             ErrorCode.BAD_INPUT, f"{obj.name!r} is in edit mode.", "Leave edit mode (Tab) and try again."

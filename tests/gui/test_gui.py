@@ -153,6 +153,7 @@ def test_a_character_follows_and_both_are_exported(screen):
     screen.click(x + width // 4, y + 2 * height)  # Show Source, which stands below
     wait_for(lambda: screen.state()["overlay"], 20)
     screen.point_at(x - 300, y)
+    time.sleep(3)
     screen.shot("10 retargeted")
 
     folder = screen.folder / "exported ü"

@@ -80,6 +80,14 @@ def test_every_motion_in_a_file_of_its_own_or_all_in_one(people):
     assert {"motion.bvh", "raw.bvh"} <= set(exported(settings))
 
 
+def test_a_rig_that_was_retargeted_to_is_named_once(people):
+    _, rig, settings = people
+    rig.animation_data.action.name = "walk person 1 on Anna/Rig"
+    rig.select_set(True)
+    bpy.context.view_layer.objects.active = rig
+    assert exported(settings) == ["Anna_Rig_walk_person_1.fbx"]
+
+
 def test_a_preset_brings_its_options_along(people):
     _, _, settings = people
     settings.preset = "roblox"

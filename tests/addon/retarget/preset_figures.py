@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-import addon_utils
 import bpy
 import numpy as np
 
@@ -232,7 +231,7 @@ def table_row(key, scene, sources):
 def main() -> None:
     """Print the table."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    addon_utils.enable("rigify")
+    bpy.ops.preferences.addon_enable(module="rigify")
     bpy.ops.object.armature_human_metarig_add()
     bpy.ops.pose.rigify_generate()
     scene = bpy.context.scene

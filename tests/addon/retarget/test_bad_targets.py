@@ -227,6 +227,16 @@ def test_linked_objects_are_refused_with_the_way_out(scene, source, mixamo, libr
     assert "override" in error.value.remedy
 
 
+def test_an_object_of_this_file_with_linked_bones_works(scene, source, mixamo, mixamo_names, library):
+    rig = bpy.data.objects.new("local", library.data)
+    with pytest.raises(RecoverError, match="in no scene"):
+        run(source, rig, mixamo, scene)
+    scene.collection.objects.link(rig)
+    bpy.context.view_layer.update()
+    run(source, rig, mixamo, scene)
+    assert worst_direction(source, rig, mixamo_names, scene, [1, 8, 16]) < 0.1
+
+
 def test_library_overrides_work(scene, source, mixamo, mixamo_names, library, tmp_path):
     rig = library.override_hierarchy_create(scene, bpy.context.view_layer, do_fully_editable=True)
     rig = (

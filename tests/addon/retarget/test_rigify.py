@@ -11,6 +11,8 @@ from recover_motion.addon.retarget.apply import RetargetSettings, retarget_to
 
 from tests.addon.retarget.conftest import PRESETS
 from tests.addon.retarget.made_rigs import evaluated_heads, make_source, walk
+from tests.addon.retarget.preset_figures import Sources, deform_bones, measure, recognised, rigify_shows
+from tests.addon.retarget.preset_rigs import build_rig
 from tests.addon.retarget.rna_dump import dump
 
 SHOWN = {
@@ -114,3 +116,21 @@ def test_ik_controls_plant_the_feet(rig, plain_body, rng, arms):
     assert max(error for part, error in errors.items() if "knee" in part or "hip" in part) < planted + 3.0
     arm = max(error for part, error in errors.items() if "elbow" in part or "shoulder" in part)
     assert arm < (8.0 if arms else 1.0)  # the rig's own solver leaves straight arms a little bent
+
+
+@pytest.mark.parametrize("key", ["rigify", "rigify_metarig", "rigify_deform"])
+def test_controls_metarig_and_deform_bones(rig, plain_body, rng, key):
+    scene = bpy.context.scene
+    sources = Sources.make(scene, plain_body, rng)
+    shows, ik = None, ()
+    if key == "rigify":
+        shows, ik = rigify_shows(recognised(rig)), ("left_leg", "right_leg")
+    elif key == "rigify_metarig":
+        rig = bpy.data.objects["metarig"]
+    else:
+        rig = build_rig(key, deform_bones(rig), scene.collection)
+    assert recognised(rig).preset == key
+    found = measure(scene, rig, recognised(rig), sources, ik=ik, shows=shows)
+    assert max(found.direction.values()) < 1.0, found.direction
+    assert max(found.turn.values()) < 1.0, found.turn
+    assert found.planted_mm < 3.0
