@@ -34,6 +34,15 @@ def test_real_rigs_are_recognised(key):
     assert found.key == key
 
 
+def test_fingers_that_accurig_numbers_are_found():
+    preset = PRESETS["character_creator"]
+    names = [f"CC_Base_{name.split('|')[-1]}" for chain in preset.bones.values() for name in chain]
+    found = apply_preset(best_preset(PRESETS.values(), names), names)
+    assert found.preset == "character_creator"
+    assert found.bones["left_thumb1"] == ("CC_Base_L_Finger00",)
+    assert found.bones["right_pinky3"] == ("CC_Base_R_Finger42",)
+
+
 def test_no_rig_of_a_person_is_recognised_in_other_names():
     names = [f"bone_{i}" for i in range(60)]
     assert best_preset(PRESETS.values(), names) is None
