@@ -1,7 +1,9 @@
 """Train the open network: `python -m inference_backend.training STAGE --data FOLDER --out FOLDER --minutes M`.
 
-Stages, in their order: tokenizer, pose, motion, evidence, video, smoother; `all` runs every one, dividing the minutes.
-Each starts from what the one before it left in the output folder, or from `--init-from`.
+Stages, in their order: tokenizer, landmarks, pose, motion, evidence, video, smoother; `all` runs every one, dividing
+the minutes. Each starts from what the one before it left in the output folder, or from `--init-from`. Another network than these
+stages' is `trajectory`, the trajectory denoiser (training/trajectory); another yet `rope`, whose two phases are `rope_1`
+and `rope_2` (training/rope).
 """
 
 import argparse
@@ -12,11 +14,15 @@ from pathlib import Path
 
 import torch
 
+from ..models.rope.config import ABLATIONS
 from ..protocol.errors import ErrorCode, RecoverError
 from .loop import Budget, Loop, choose_device, resume_path, seconds_spent
+from .rope.command import train_rope
+from .rope.sizes import ROPE_STAGES
 from .sizes import SIZES, STAGES, Size
 from .stages.context import Context
 from .stages.registry import make_stage
+from .trajectory.command import train_trajectory
 
 
 def _start(stage: str, out: Path, given: Path | None) -> Path | None:
@@ -40,7 +46,7 @@ def _train(
     stage: str, size: Size, minutes: float, arguments: argparse.Namespace, start: Path | None, deadline: float | None
 ) -> None:
     device = choose_device(arguments.device)
-    context = Context(size, arguments.data, arguments.out, device, arguments.seed, start)
+    context = Context(size, arguments.data, arguments.out, device, arguments.seed, start, arguments.landmarks)
     plan = context.plan(stage)
     budget = Budget(minutes, steps=arguments.steps, rate=plan.rate, save_every=arguments.save_every)
     loop = Loop(make_stage(stage, context), budget, arguments.out, context.generator, device, _say, arguments.board)
@@ -58,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("stage", choices=(*STAGES, "all"))
+    parser.add_argument("stage", choices=(*STAGES, "all", "trajectory", "rope", *ROPE_STAGES))
     parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and resume files")
     parser.add_argument(
@@ -69,11 +75,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on where the resume file in the output folder stops")
     parser.add_argument("--call-minutes", type=float, help="stop this call after so long; go on later with --resume")
     parser.add_argument("--init-from", type=Path, help="weights to start from, with a fresh optimiser")
+    parser.add_argument("--landmarks", type=Path, help="weights whose landmark encoder is taken, trained elsewhere")
     parser.add_argument("--steps", type=int, help="stop after so many steps of each stage")
     parser.add_argument("--batch", type=int, help="windows a step, instead of the plan's")
     parser.add_argument("--frames", type=int, help="frames a window, instead of the plan's")
     parser.add_argument("--save-every", type=float, default=120, help="seconds")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--condition", choices=("joints", "rotations"), default="joints", help="what the stage trajectory is told"
+    )
+    parser.add_argument(
+        "--variant", choices=tuple(ABLATIONS), default="full", help="of the ablation, which the stages of rope train"
+    )
     parser.add_argument("--board", action="store_true", help="also write TensorBoard logs, where it is installed")
     arguments = parser.parse_args(argv)
     try:
@@ -83,6 +96,14 @@ def main(argv: list[str] | None = None) -> int:
         if device.type == "cuda":
             torch.set_float32_matmul_precision("high")
         deadline = None if arguments.call_minutes is None else time.monotonic() + 60 * arguments.call_minutes
+        if arguments.stage == "trajectory":
+            name = ("gpu" if device.type == "cuda" else "cpu") if arguments.size == "auto" else arguments.size
+            train_trajectory(arguments, name, device, deadline, _say)
+            return 0
+        if arguments.stage in ("rope", *ROPE_STAGES):
+            name = ("gpu" if device.type == "cuda" else "cpu") if arguments.size == "auto" else arguments.size
+            train_rope(arguments, name, device, deadline, _say)
+            return 0
         stages = STAGES if arguments.stage == "all" else (arguments.stage,)
         for number, stage in enumerate(stages):
             plan = size.plans[stage]

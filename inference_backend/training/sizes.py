@@ -6,7 +6,7 @@ from typing import Final
 from ..models.moro.config import MoroConfig, TokenizerConfig
 from ..models.moro.landmark_evidence import GROUPS
 
-STAGES: Final = ("tokenizer", "pose", "motion", "evidence", "video", "smoother")
+STAGES: Final = ("tokenizer", "landmarks", "pose", "motion", "evidence", "video", "smoother")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Size:
 
     Attributes:
         points, channels, codes: of the tokenizer (`TokenizerConfig`).
+        landmark_width, landmark_depth: of the landmark encoder.
         width, heads, mlp_ratio, motion_depth, image_depth, decoder_depth: of the transformers.
         clip_frames, overlap_frames, reach: windows at run time, and how far attention reaches in time.
         mesh_frames: successive frames of each window whose decoded meshes enter the losses.
@@ -41,6 +42,8 @@ class Size:
     points: tuple[int, ...]
     channels: tuple[int, ...]
     codes: int
+    landmark_width: int
+    landmark_depth: int
     width: int
     heads: int
     mlp_ratio: int
@@ -74,6 +77,8 @@ class Size:
             overlap_frames=self.overlap_frames,
             trajectory_in_box=True,
             mean_codes=True,
+            landmark_width=self.landmark_width,
+            landmark_depth=self.landmark_depth,
         )
 
 
@@ -82,6 +87,8 @@ SIZES: Final[dict[str, Size]] = {
         points=(384, 96, 32, 16),
         channels=(3, 16, 32, 64, 9),
         codes=1024,
+        landmark_width=192,
+        landmark_depth=4,
         width=64,
         heads=4,
         mlp_ratio=2,
@@ -94,10 +101,11 @@ SIZES: Final[dict[str, Size]] = {
         mesh_frames=4,
         plans={
             "tokenizer": StagePlan(0.27, 128, 1, 2e-3),
-            "pose": StagePlan(0.03, 512, 1, 2e-3),
-            "motion": StagePlan(0.1, 16, 32, 1e-3),
-            "evidence": StagePlan(0.25, 192, 1, 2e-3),
-            "video": StagePlan(0.33, 8, 32, 1e-3),
+            "landmarks": StagePlan(0.3, 32, 48, 1e-3),
+            "pose": StagePlan(0.02, 512, 1, 2e-3),
+            "motion": StagePlan(0.06, 16, 32, 1e-3),
+            "evidence": StagePlan(0.08, 16, 48, 2e-3),
+            "video": StagePlan(0.25, 8, 48, 1e-3),
             "smoother": StagePlan(0.02, 12, 32, 1e-3),
         },
     ),
@@ -105,10 +113,12 @@ SIZES: Final[dict[str, Size]] = {
         points=(1024, 256, 80, 32),
         channels=(3, 32, 64, 128, 9),
         codes=1024,
+        landmark_width=176,
+        landmark_depth=4,
         width=128,
         heads=4,
-        mlp_ratio=4,
-        motion_depth=2,
+        mlp_ratio=2,
+        motion_depth=1,
         image_depth=2,
         decoder_depth=2,
         clip_frames=96,
@@ -117,10 +127,11 @@ SIZES: Final[dict[str, Size]] = {
         mesh_frames=16,
         plans={
             "tokenizer": StagePlan(0.2, 512, 1, 2e-3),
-            "pose": StagePlan(0.04, 2048, 1, 1e-3),
-            "motion": StagePlan(0.14, 128, 64, 1e-3),
-            "evidence": StagePlan(0.14, 4096, 1, 1e-3),
-            "video": StagePlan(0.44, 96, 64, 8e-4),
+            "landmarks": StagePlan(0.2, 256, 64, 1e-3),
+            "pose": StagePlan(0.02, 2048, 1, 1e-3),
+            "motion": StagePlan(0.1, 128, 64, 1e-3),
+            "evidence": StagePlan(0.08, 128, 64, 1e-3),
+            "video": StagePlan(0.36, 96, 64, 8e-4),
             "smoother": StagePlan(0.04, 96, 64, 1e-3),
         },
     ),

@@ -72,6 +72,7 @@ class MoroConfig:
         trajectory_in_box: the decoder speaks of the trajectory as the image encoder does, relative to the person's box
             and size, instead of in absolute metres.
         mean_codes: the motion is read out as the mean code under each token's distribution, instead of the likeliest.
+        landmark_width, landmark_depth: of the landmark encoder; depth 0: there is none.
     """
 
     name: str
@@ -94,6 +95,8 @@ class MoroConfig:
     evidence_groups: tuple[tuple[int, ...], ...] | None = None
     trajectory_in_box: bool = False
     mean_codes: bool = False
+    landmark_width: int = 192
+    landmark_depth: int = 0
 
     @property
     def mask_id(self) -> int:

@@ -107,7 +107,7 @@ def decode_tokens(
     confidence = torch.where(ids == mask_id, 0.0, 1.0 if known_scores is None else known_scores)
     camera = network.embed_trajectory(image.rotation, image.translation)
     if not reference:
-        partial = PartialDecoder(network, image.tokens, camera, _cache_bytes(ids.device), image.box)
+        partial = PartialDecoder(network, image.tokens, camera, _cache_bytes(ids.device), image.guess)
     rotation, translation = image.rotation, image.translation
     codes = model.codes(ids)
     taken = step_count(steps, unknown, n_frames * n_tokens)
@@ -119,7 +119,8 @@ def decode_tokens(
         canonical = canonical_trajectory(rotation, translation, statistics)
         motion = network.encode_motion(model.codes(ids), canonical, plain=reference)
         if reference:
-            decoded = network.decode(motion.pose, image.tokens, motion.trajectory, camera, plain=True, box=image.box)
+            given = (motion.pose, image.tokens, motion.trajectory, camera)
+            decoded = network.decode(*given, plain=True, guess=image.guess)
         else:
             decoded = partial(motion.pose, motion.trajectory)
         if trace is not None:

@@ -14,7 +14,26 @@ from .camera import full_camera
 from .config import MoroConfig
 from .dstformer import DSTFormer
 from .image_encoder import ImageEncoder, sine_positions
+from .landmark_encoder import Evidence, LandmarkEncoder
 from .precision import mixed_precision
+
+
+class FirstGuess(NamedTuple):
+    """What the decoder's heads speak relative to.
+
+    Attributes:
+        box: `[B,T,3]`, box feature.
+        weak: `[B,T,9]`, the landmark encoder's weak camera, which the trajectory is told relative to.
+        codes: `[B,T,P,D]`, the codes it expects. Both are None where there is no landmark encoder.
+    """
+
+    box: Tensor
+    weak: Tensor | None = None
+    codes: Tensor | None = None
+
+    def detach(self) -> "FirstGuess":
+        """The same without gradients."""
+        return FirstGuess(*(None if value is None else value.detach() for value in self))
 
 
 class ImageFeatures(NamedTuple):
@@ -25,14 +44,18 @@ class ImageFeatures(NamedTuple):
         weak: `[B,T,9]`, weak camera: 6-D rotation, log scale, offset.
         rotation: `[B,T,3,3]`, coarse, body to camera.
         translation: `[B,T,1,3]`, coarse pelvis position in the camera frame, metres.
-        box: `[B,T,3]`, box feature.
+        guess: what the decoder's heads speak relative to.
     """
 
     tokens: Tensor
     weak: Tensor
     rotation: Tensor
     translation: Tensor
-    box: Tensor
+    guess: FirstGuess
+
+    def detach(self) -> "ImageFeatures":
+        """The same without gradients."""
+        return ImageFeatures(*(value.detach() for value in self))
 
 
 class MotionFeatures(NamedTuple):
@@ -81,6 +104,10 @@ class DstFormer(nn.Module):
         self.img_bbox_embed = nn.Linear(3, width)
         if config.backbone is None:
             self.img_pos_enc = nn.Parameter(torch.zeros(config.evidence_tokens, width))
+        if config.landmark_depth:
+            size = (config.landmark_width, config.landmark_depth, config.heads, config.attention_reach)
+            self.img_landmarks = LandmarkEncoder(*size, groups, width, (tokens, config.tokenizer.code_size))
+            self.d_code_prior = nn.Linear(config.tokenizer.code_size, codes)
         self.img_transformer = ImageEncoder(*sizes, config.image_depth)
         self.img_traj_regressor = nn.Linear(width, 9)
 
@@ -106,6 +133,23 @@ class DstFormer(nn.Module):
         tables = [self.m_pos_enc, self.d_pos_enc]
         for table in [*tables, self.img_pos_enc] if self.config.backbone is None else tables:
             nn.init.trunc_normal_(table, std=0.02, a=-2.0, b=2.0)
+        if self.config.landmark_depth:
+            self.img_landmarks.reset_parameters()
+            # The first guess stands until something better is learned.
+            for head in (self.img_traj_regressor, self.d_traj_regressor, self.d_pose_regressor):
+                nn.init.zeros_(head.weight)
+
+    @torch.no_grad()
+    def set_code_prior(self, codebook: Tensor, spread: float) -> None:
+        """Let expected codes speak for codes near them: logits -|expected - code|^2 / (2 variance) plus a constant.
+
+        Args:
+            codebook: `[codes,D]`.
+            spread: how far expected codes are off, as a share of the codebook's standard deviation.
+        """
+        precision = 1 / (spread**2 * codebook.var(0).mean())
+        self.d_code_prior.weight.copy_(precision * codebook)
+        self.d_code_prior.bias.copy_(-0.5 * precision * codebook.square().sum(1))
 
     def encode_image(self, evidence: Tensor, valid: Tensor | None, box: Tensor) -> ImageFeatures:
         """Evidence of a clip to features and a coarse trajectory; frames are independent.
@@ -115,18 +159,41 @@ class DstFormer(nn.Module):
             valid: bool `[B,T,K]`; None: all are.
             box: `[B,T,3]`, box feature.
         """
-        lead = box.shape[:2]
         if valid is not None:
             evidence = evidence.masked_fill(~valid[..., None], 0)
+        if self.config.landmark_depth:
+            return self.encode_features(evidence, valid, box, self.landmark_features(evidence, box))
+        return self._encode_frames(evidence, valid, box, None)
+
+    def landmark_features(self, evidence: Tensor, box: Tensor) -> Tensor:
+        """Features `[B,T,W]` of landmark tokens `[B,T,33,7]`, zeros where they are not valid."""
+        with mixed_precision(evidence, self.compute_dtype):
+            return self.img_landmarks.features(evidence, box).float()
+
+    def encode_features(self, evidence: Tensor, valid: Tensor | None, box: Tensor, features: Tensor) -> ImageFeatures:
+        """The rest of `encode_image` where the landmark encoder's features `[B,T,W]` are at hand."""
+        return self._encode_frames(evidence, valid, box, self.img_landmarks.evidence(features))
+
+    def _encode_frames(
+        self, evidence: Tensor, valid: Tensor | None, box: Tensor, told: Evidence | None
+    ) -> ImageFeatures:
+        lead = box.shape[:2]
         tokens, valid = self._embed_evidence(evidence, valid)
         tokens = tokens + self._image_positions(evidence.device)
-        x = torch.cat((tokens, self.img_bbox_embed(box)[..., None, :]), 2).flatten(0, 1)
+        boxes = self.img_bbox_embed(box)
+        if told is not None:
+            # A part of which nothing is seen now is still known from the frames around.
+            tokens, boxes, valid = tokens + told.tokens, boxes + told.box, None
+        x = torch.cat((tokens, boxes[..., None, :]), 2).flatten(0, 1)
         ignore = None if valid is None else functional.pad(~valid, (0, 1)).flatten(0, 1)
         with mixed_precision(x, self.compute_dtype):
             x = self.img_transformer(x, ignore)
         x = x.unflatten(0, lead)
         weak = self.img_traj_regressor(x[:, :, -1].float())
-        return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box), box)
+        guess = FirstGuess(box)
+        if told is not None:
+            weak, guess = weak + told.weak, FirstGuess(box, told.weak, told.codes)
+        return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box), guess)
 
     def _embed_evidence(self, evidence: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Tokens `[B,T,K,E]` to `[B,T,K',C]`, joined by groups where the configuration says so."""
@@ -171,7 +238,7 @@ class DstFormer(nn.Module):
         canonical: Tensor,
         camera: Tensor,
         plain: bool = False,
-        box: Tensor | None = None,
+        guess: FirstGuess | None = None,
     ) -> Decoded:
         """The cross-modal decoder.
 
@@ -181,13 +248,13 @@ class DstFormer(nn.Module):
             canonical: `[B,T,1,C]`, the motion encoder's trajectory feature (zeros in image training).
             camera: `[B,T,1,C]`, `embed_trajectory` of the coarse trajectory.
             plain: the method as written down, without any saving.
-            box: `[B,T,3]`, box feature; needed where the trajectory is told relative to it.
+            guess: of the image encoder; needed where the heads speak relative to it.
         """
         tokens = self.config.tokenizer.tokens
         x = self.decoder_positions(torch.cat((pose, image, canonical, camera), 2))
         with mixed_precision(x, self.compute_dtype):
             x = self.d_transformer(x, plain)
-        return self.decoder_heads(x[:, :, :tokens], x[:, :, -2], x[:, :, -1], box)
+        return self.decoder_heads(x[:, :, :tokens], x[:, :, -2], x[:, :, -1], guess)
 
     def decoder_positions(self, x: Tensor) -> Tensor:
         """Add position codes to `[B,T,P+K+2,C]`: one for each pose token, one for all evidence, one for either end."""
@@ -197,13 +264,15 @@ class DstFormer(nn.Module):
         row = torch.where(row < tokens, row, (row - evidence + 1).clamp(min=tokens))
         return x + self.d_pos_enc[:, :, row]
 
-    def decoder_heads(self, pose: Tensor, canonical: Tensor, camera: Tensor, box: Tensor | None = None) -> Decoded:
-        """Final features `[B,T,P,C]`, `[B,T,C]`, `[B,T,C]` to what they say, in float32; `box` as for `decode`."""
-        trajectory = self.d_traj_regressor(camera.float())
+    def decoder_heads(
+        self, pose: Tensor, canonical: Tensor, camera: Tensor, guess: FirstGuess | None = None
+    ) -> Decoded:
+        """Final features `[B,T,P,C]`, `[B,T,C]`, `[B,T,C]` to what they say, in float32; `guess` as for `decode`."""
+        logits, trajectory = self.d_pose_regressor(pose.float()), self.d_traj_regressor(camera.float())
+        if guess is not None and guess.weak is not None:
+            logits, trajectory = logits + self.d_code_prior(guess.codes), trajectory + guess.weak
         if self.config.trajectory_in_box:
-            rotation, translation = full_camera(trajectory, box)
+            rotation, translation = full_camera(trajectory, guess.box)
         else:
             rotation, translation = matrix_from_rot6d_rows(trajectory[..., :6]), trajectory[..., None, 6:]
-        return Decoded(
-            self.d_pose_regressor(pose.float()), self.d_contact_regressor(canonical.float()), rotation, translation
-        )
+        return Decoded(logits, self.d_contact_regressor(canonical.float()), rotation, translation)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .attention import TOKENS_AT_ONCE
-from .dst_former import Decoded, DstFormer
+from .dst_former import Decoded, DstFormer, FirstGuess
 from .dstformer import DualBlock
 from .precision import mixed_precision
 
@@ -24,13 +24,13 @@ class PartialDecoder:
         image: `[B,T,K,C]`, evidence features.
         camera: `[B,T,1,C]`, embedded coarse trajectory.
         cache_bytes: memory that kept projections may take; beyond it they are computed again in each step.
-        box: `[B,T,3]`, box feature, as for `DstFormer.decode`.
+        guess: as for `DstFormer.decode`.
     """
 
     def __init__(
-        self, network: DstFormer, image: Tensor, camera: Tensor, cache_bytes: int, box: Tensor | None = None
+        self, network: DstFormer, image: Tensor, camera: Tensor, cache_bytes: int, guess: FirstGuess | None = None
     ) -> None:
-        self.network, self.box = network, box
+        self.network, self.guess = network, guess
         self.tokens = network.config.tokenizer.tokens
         position = network.d_pos_enc[:, :, self.tokens :]
         self.static = torch.cat((camera + position[:, :, 2:3], image + position[:, :, 0:1]), 2)
@@ -66,7 +66,7 @@ class PartialDecoder:
                 x_st = st.temporal(_spatial(st, x, read, kept_st))
                 x = transformer.fuse(layer, x_st, x_ts)
         pose, canonical, camera = x[:, :, : self.tokens], x[:, :, self.tokens], x[:, :, self.tokens + 1]
-        return self.network.decoder_heads(pose, canonical, camera, self.box)
+        return self.network.decoder_heads(pose, canonical, camera, self.guess)
 
 
 def _spatial(block: DualBlock, x: Tensor, read: int, projected: Tensor | None) -> Tensor:

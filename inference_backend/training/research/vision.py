@@ -82,7 +82,7 @@ class ImagePretraining(_Vision):
         image = model.encode_image(batch.crops, None, batch.box)
         camera = network.embed_trajectory(image.rotation, image.translation)
         empty = image.tokens.new_zeros(*ids.shape, model.config.width)
-        decoded = network.decode(empty, image.tokens, empty[:, :, :1], camera, box=image.box)
+        decoded = network.decode(empty, image.tokens, empty[:, :, :1], camera, guess=image.guess)
         mesh = model.meshes(select_codes(decoded.logits, model.vqvae.vq_vae.codes, selection_temperature(progress)))
         if run.plan.task == "image":
             terms = self._unplaced(batch, truth, ids, image, decoded, mesh)
@@ -171,7 +171,7 @@ class VideoTraining(_Vision):
         network = self.run.model.dst_former
         camera = network.embed_trajectory(image.rotation, image.translation)
         motion = network.encode_motion(self.run.model.codes(ids), canonical)
-        return motion, network.decode(motion.pose, image.tokens, motion.trajectory, camera, box=image.box)
+        return motion, network.decode(motion.pose, image.tokens, motion.trajectory, camera, guess=image.guess)
 
     @torch.no_grad()
     def _guided(self, ids: Tensor, image: ImageFeatures, canonical: Tensor) -> tuple[Masked, Tensor]:

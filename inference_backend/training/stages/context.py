@@ -25,6 +25,15 @@ ACKNOWLEDGEMENT: Final = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. "
     "The database was created with funding from NSF EIA-0196217."
 )
+_CODES_OFF: Final = 0.5
+"""How far the landmark encoder's expected codes are off at first, in standard deviations of the codebook."""
+_BACKBONE_HEADS: Final = ("parts.", "latent.")
+
+
+def is_trained(name: str) -> bool:
+    """Whether a parameter is of the transformers, and not of what the stage `landmarks` has trained."""
+    _, found, rest = name.partition(".img_landmarks.")
+    return ".dst_former." in name and (not found or rest.startswith(_BACKBONE_HEADS))
 
 
 class Context:
@@ -37,13 +46,22 @@ class Context:
         device: to compute on.
         seed: of every random draw.
         start: weights to start from; None for a random start.
+        landmarks: weights whose landmark encoder is taken; None: it comes with `start`. It does not depend on the
+            tokenizer, so that both can be trained side by side.
 
     Raises:
         RecoverError: the data or the weights cannot be used.
     """
 
     def __init__(
-        self, size: Size, data: Path, out: Path, device: torch.device, seed: int = 0, start: Path | None = None
+        self,
+        size: Size,
+        data: Path,
+        out: Path,
+        device: torch.device,
+        seed: int = 0,
+        start: Path | None = None,
+        landmarks: Path | None = None,
     ) -> None:
         self.size, self.data, self.out, self.device, self.seed = size, data, out, device, seed
         self.generator = torch.Generator(device).manual_seed(seed)
@@ -51,6 +69,7 @@ class Context:
         if start is None:
             self.connections = self._build_connections()
             self.model = self._fresh_network()
+            self._tie()
         else:
             file = read_weights(start)
             if file.metadata.get("body_sha256") != self.body.sha256:
@@ -67,11 +86,13 @@ class Context:
                 # Only its tokenizer has learned something; the rest starts in the size that is asked for now.
                 tokenizer, self.model = self.model.vqvae, self._fresh_network()
                 self.model.vqvae.load_state_dict(tokenizer.state_dict())
-                self.model.tie_token_table()
+                self._tie()
+        if landmarks is not None:
+            self._take_landmark_encoder(landmarks)
         self.model.requires_grad_(True)
         self.model.mask_transformer.token_emb.requires_grad_(False)
         self.model.vqvae.vq_vae.requires_grad_(False)
-        if device.type == "cuda":
+        if device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16"):
             self.model.dst_former.compute_dtype = torch.bfloat16
 
     def _build_connections(self) -> Connections:
@@ -86,9 +107,30 @@ class Context:
             model.vqvae.reset_parameters()
             keep_spread(model.vqvae.fully_conv_ae)
             model.dst_former.reset_parameters()
-            model.tie_token_table()
         model.set_statistics(bundled_statistics())
         return model.to(self.device)
+
+    def _take_landmark_encoder(self, path: Path) -> None:
+        own, other = self.model.dst_former, load_network(path).dst_former
+        sizes = [(net.config.landmark_width, net.config.landmark_depth) for net in (own, other)]
+        if sizes[0] != sizes[1]:
+            raise RecoverError(
+                ErrorCode.BAD_INPUT,
+                f"The landmark encoder in {path} is of another size (width, depth: {sizes[1]} instead of {sizes[0]}).",
+                "Name weights of the same --size.",
+            )
+        own.img_landmarks.load_state_dict(other.img_landmarks.state_dict())
+
+    def _tie(self) -> None:
+        """Let what knows the codebook know the present one."""
+        self.model.tie_token_table()
+        self.model.dst_former.set_code_prior(self.model.codebook, _CODES_OFF)
+
+    def freeze_backbone(self) -> None:
+        """Spare the gradients of what image and video training leave as it is."""
+        for name, p in self.model.named_parameters():
+            if ".dst_former." in name and not is_trained(name):
+                p.requires_grad_(False)
 
     def plan(self, stage: str) -> StagePlan:
         """How a stage is trained."""

@@ -1,4 +1,7 @@
-"""Evidence pretraining (MoRo's image stages): single frames of landmarks to tokens and placement, no motion encoder."""
+"""Evidence pretraining (MoRo's image stages): single frames to tokens and placement, no motion encoder.
+
+The landmark encoder is frozen, as the image backbone is in the paper; it sees whole windows, the rest single frames.
+"""
 
 from collections.abc import Iterable
 
@@ -12,11 +15,13 @@ from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
 from .batches import Span, Truth
-from .context import Context
+from .context import Context, is_trained
 from .open_losses import OPEN_WEIGHTS, about_pelvis
 
-_VALIDATION_BATCHES = 4
+_VALIDATION_BATCHES, _VALIDATION_WINDOWS = 4, 32
 _MESH_EVERY = 4
+_EVERY = 4
+"""Of a window's frames one in so many is learned from; its neighbours say almost the same."""
 
 
 class EvidenceStage:
@@ -27,6 +32,7 @@ class EvidenceStage:
     def __init__(self, context: Context) -> None:
         self.context, self.plan = context, context.plan(self.name)
         self.network: nn.Module = context.model
+        context.freeze_backbone()
         self._truth = Truth(context)
         self._train = context.windows("train")
         self._synthesis = Synthesis(context.posed, context.generator)
@@ -35,15 +41,15 @@ class EvidenceStage:
     def parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
         """The evidence encoder's and the decoder's; what works on time has nothing to learn here."""
         for name, p in self.context.model.named_parameters():
-            if ".img_" in name or ".d_" in name:
+            if is_trained(name) and (".img_" in name or ".d_" in name):
                 yield name, p
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The terms of the paper's image stages."""
         self.context.model.train()
         with self._clock.measure():
-            batch = self._synthesis.batch(self._train.draw(self.plan.batch, 1))
-        terms, accuracy = self._terms(batch)
+            batch, features = self._frames(self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames)))
+        terms, accuracy = self._terms(batch, features)
         figures = {
             "ce": terms["ce"],
             "accuracy": accuracy,
@@ -51,18 +57,51 @@ class EvidenceStage:
             "joints_mm": 1000 * terms["j3d_about"],
             "data_ms": self._clock.milliseconds,
         }
-        return total_loss("image", terms, OPEN_WEIGHTS), figures
+        latent = terms.pop("latent")
+        return total_loss("image", terms, OPEN_WEIGHTS) + latent, {**figures, "latent": latent}
 
-    def _terms(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+    @torch.no_grad()
+    def _frames(self, batch: Batch) -> tuple[Batch, Tensor]:
+        """Single frames, each a window of its own, and what the landmark encoder makes of them in theirs."""
+        frames = batch.evidence.box.shape[1]
+        features = self.context.model.dst_former.landmark_features(
+            batch.evidence.tokens.masked_fill(~batch.evidence.valid[..., None], 0), batch.evidence.box
+        )
+        draw = torch.rand((), generator=self.context.generator, device=self.context.generator.device).item()
+        chosen = slice(int(draw * min(_EVERY, frames)), None, _EVERY)
+
+        def alone(values: Tensor) -> Tensor:
+            return values[:, chosen].flatten(0, 1).unsqueeze(1)
+
+        evidence, windows = batch.evidence, batch.windows
+        each = alone(evidence.box).shape[0] // len(evidence.box)
+        return (
+            batch._replace(
+                evidence=evidence._replace(
+                    **{name: alone(getattr(evidence, name)) for name in ("tokens", "valid", "box")},
+                    to_camera=evidence.to_camera.repeat_interleave(each, 0),
+                ),
+                windows=windows._replace(
+                    rotations=alone(windows.rotations),
+                    pelvis=alone(windows.pelvis),
+                    betas=windows.betas.repeat_interleave(each, 0),
+                ),
+                **{name: alone(getattr(batch, name)) for name in ("rotation", "translation", "joints")},
+            ),
+            alone(features),
+        )
+
+    def _terms(self, batch: Batch, features: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         model, network = self.context.model, self.context.model.dst_former
         mesh = self._truth.meshes(batch.windows)
-        ids = self._truth.ids(mesh)
-        image = network.encode_image(batch.evidence.tokens, batch.evidence.valid, batch.evidence.box)
+        latent = self._truth.latent(mesh)
+        ids = model.vqvae.vq_vae.nearest(latent)
+        image = network.encode_features(batch.evidence.tokens, batch.evidence.valid, batch.evidence.box, features)
         lead, width = ids.shape, model.config.width
         camera = network.embed_trajectory(image.rotation, image.translation)
         pose = image.tokens.new_zeros(*lead, width)
         canonical = image.tokens.new_zeros(*lead[:2], 1, width)
-        decoded = network.decode(pose, image.tokens, canonical, camera, box=image.box)
+        decoded = network.decode(pose, image.tokens, canonical, camera, guess=image.guess)
         # Meshes cost more than all the rest of a frame: a part of the batch has to do.
         few = slice(0, -(-lead[0] // _MESH_EVERY)) if self.context.model.training else slice(None)
         coarse, fine = Placement(image.rotation, image.translation), Placement(decoded.rotation, decoded.translation)
@@ -74,6 +113,7 @@ class EvidenceStage:
         )
         target = self._truth.of_batch(_rows(batch, few), mesh[few], ids, Span(0, 1), with_time=False)
         terms = loss_terms("image", prediction, target, self._truth.regressor)
+        terms["latent"] = (image.guess.codes - latent).square().mean() / model.codebook.var(0).mean()
         terms["j3d_about"] = about_pelvis(
             prediction.mesh, prediction.fine.rotation, target.joints, self._truth.regressor
         )
@@ -90,8 +130,10 @@ class EvidenceStage:
         synthesis = Synthesis(self.context.posed, torch.Generator(self.context.device).manual_seed(2))
         sums: dict[str, list[Tensor]] = {}
         for _ in range(_VALIDATION_BATCHES):
-            terms, accuracy = self._terms(synthesis.batch(windows.draw(256, 1)))
+            drawn = synthesis.batch(windows.draw(_VALIDATION_WINDOWS, self.plan.frames))
+            terms, accuracy = self._terms(*self._frames(drawn))
             sums.setdefault("accuracy", []).append(accuracy)
+            sums.setdefault("latent", []).append(terms["latent"])
             for name in ("v3d_local", "j3d_about", "j3d_pos"):
                 sums.setdefault(f"{name}_mm", []).append(1000 * terms[name])
         return {name: float(torch.stack(values).mean()) for name, values in sums.items()}

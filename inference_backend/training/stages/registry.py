@@ -7,12 +7,14 @@ from typing import Final
 from ..loop import Stage
 from .context import Context
 from .evidence import EvidenceStage
+from .landmarks import LandmarkStage
 from .motion import MotionStage
 from .tokenizer import TokenizerStage
 from .video import VideoStage
 
 _STAGES: Final[dict[str, Callable[[Context], Stage]]] = {
     "tokenizer": TokenizerStage,
+    "landmarks": LandmarkStage,
     "pose": partial(MotionStage, name="pose"),
     "motion": partial(MotionStage, name="motion"),
     "evidence": EvidenceStage,

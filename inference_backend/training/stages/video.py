@@ -20,7 +20,7 @@ from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
 from .batches import Truth
-from .context import Context
+from .context import Context, is_trained
 from .open_losses import OPEN_WEIGHTS, about_pelvis
 from .scores import pose_scores
 
@@ -34,6 +34,7 @@ class VideoStage:
     def __init__(self, context: Context, name: str) -> None:
         self.name, self.context, self.plan = name, context, context.plan(name)
         self.network: nn.Module = context.model
+        context.freeze_backbone()
         self._truth = Truth(context)
         self._train = context.windows("train")
         self._synthesis = Synthesis(context.posed, context.generator)
@@ -44,7 +45,7 @@ class VideoStage:
         idle = (".m_pose_regressor", ".m_contact_regressor")
         for name, p in self.context.model.named_parameters():
             smoother = name.startswith("smoother.")
-            if smoother or (self.name == "video" and ".dst_former." in name and not any(i in name for i in idle)):
+            if smoother or (self.name == "video" and is_trained(name) and not any(i in name for i in idle)):
                 yield name, p
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
@@ -83,15 +84,14 @@ class VideoStage:
         network = self.context.model.dst_former
         camera = network.embed_trajectory(image.rotation, image.translation)
         motion = network.encode_motion(self.context.model.codes(ids), canonical)
-        return motion, network.decode(motion.pose, image.tokens, motion.trajectory, camera, box=image.box)
+        return motion, network.decode(motion.pose, image.tokens, motion.trajectory, camera, guess=image.guess)
 
     @torch.no_grad()
     def _guided(self, ids: Tensor, image: ImageFeatures, coarse: Tensor) -> tuple[Masked, Tensor]:
         """Second-pass input: the first pass's own tokens with the least certain masked, and its refined trajectory."""
         model = self.context.model
         nothing = torch.full_like(ids, model.config.mask_id)
-        image = ImageFeatures(*(value.detach() for value in image))
-        _, first = self._pass(nothing, coarse, image)
+        _, first = self._pass(nothing, coarse, image.detach())
         share = drawn_share(self.context.generator)
         masked = mask_least_certain(ids, first.logits, model.config.mask_id, share)
         return masked, canonical_trajectory(first.rotation, first.translation, model.statistics)

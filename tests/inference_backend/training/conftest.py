@@ -73,6 +73,8 @@ def tiny() -> Size:
         points=(64, 24, 10, 6),
         channels=(3, 6, 8, 8, 5),
         codes=16,
+        landmark_width=32,
+        landmark_depth=1,
         width=16,
         heads=2,
         clip_frames=16,

@@ -88,10 +88,14 @@ def test_later_stages_leave_the_tokenizer_alone(trained):
 @pytest.mark.parametrize(
     ("stage", "moves", "stays"),
     [
+        ("landmarks", "img_landmarks.pose", "img_landmarks.latent"),
+        ("landmarks", "img_landmarks.layers", "img_transformer"),
         ("pose", "m_pose_regressor", "d_transformer"),
         ("motion", "m_transformer", "img_transformer"),
         ("evidence", "img_transformer", "m_transformer"),
+        ("evidence", "img_landmarks.latent", "img_landmarks.layers"),
         ("video", "d_transformer", "m_pose_regressor"),
+        ("video", "img_landmarks.latent", "img_landmarks.camera"),
         ("smoother", "smoother.net", "d_transformer"),
     ],
 )
@@ -102,6 +106,23 @@ def test_stages_train_what_they_should(trained, tiny, prepared, tmp_path, stage,
     changed = {name for name, p in context.model.named_parameters() if not torch.equal(p, before[name])}
     assert any(moves in name for name in changed)
     assert not any(stays in name for name in changed)
+
+
+def test_the_landmark_encoder_learns(trained, tiny, prepared, tmp_path):
+    context = Context(tiny, prepared, tmp_path, CPU, start=trained / "moro_tokenizer.safetensors")
+    _, losses = train(context, "landmarks", 60)
+    assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:4])
+
+
+def test_a_landmark_encoder_can_come_from_elsewhere(trained, tiny, prepared, tmp_path):
+    """As when it is trained beside the tokenizer instead of after it."""
+    start, other = trained / "moro_tokenizer.safetensors", trained / "moro_video.safetensors"
+    context = Context(tiny, prepared, tmp_path, CPU, start=start, landmarks=other)
+    taken, theirs = (m.dst_former.img_landmarks.state_dict() for m in (context.model, load_network(other)))
+    assert all(torch.equal(taken[key], theirs[key]) for key in theirs)
+    with pytest.raises(RecoverError) as error:
+        Context(replace(tiny, landmark_width=16), prepared, tmp_path, CPU, start=start, landmarks=other)
+    assert str(other) in str(error.value)
 
 
 def test_evidence_and_video_learn(trained, tiny, prepared, tmp_path):
