@@ -10,6 +10,7 @@ STAGE_SHARES: Final[dict[str, float]] = {
     "frames": 1,
     "shots": 5,
     "people": 68,
+    "background": 5,
     "camera": 0.5,
     "estimate": 21,
     "convert": 0.5,

@@ -5,14 +5,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..protocol.errors import ErrorCode, RecoverError
 from ..protocol.result_format import load_contacts
+from ..records.context import StageContext
 from ..records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
 from ..records.people import PersonTrack
 from ..records.video import Shots, Video
+from ..stages.background import settings as background_stage
 from ..stages.camera import settings as camera_stage
 from ..stages.contacts import settings as contacts_stage
 from ..stages.convert import settings as convert_stage
@@ -123,20 +126,39 @@ def recover(
         settings=settings.shots,
     )
     shots: Shots = shots_out.value
+    watches = settings.camera.motion != "static"
+    watched: list[Any] = []
+
+    def find_people(ctx: StageContext) -> list[PersonTrack]:
+        if not watches:
+            return stages.find_people(video, shots, settings.people, ctx)
+        watched[:] = [stages.watch_background(video, shots)]
+        return stages.find_people(video, shots, settings.people, ctx, watched[0].see)
+
     people_out = runner.run(
         "people",
         people_stage.VERSION,
-        lambda ctx: stages.find_people(video, shots, settings.people, ctx),
+        find_people,
         inputs=[video_out.key, shots_out.key],
         settings=settings.people,
         weights=stages.people_weights(),
     )
     tracks: list[PersonTrack] = people_out.value
+    background_out = Output(None, "")
+    if watches:
+        background_out = runner.run(
+            "background",
+            background_stage.VERSION,
+            lambda ctx: stages.follow_background(video, shots, settings.people, ctx, *watched),
+            inputs=[video_out.key, shots_out.key, str(settings.people.working_side)],
+            settings={},
+        )
+    watched.clear()
     camera_out = runner.run(
         "camera",
         camera_stage.VERSION,
-        lambda ctx: stages.estimate_camera(video, shots, tracks, settings.camera, ctx),
-        inputs=[video_out.key, shots_out.key, people_out.key],
+        lambda ctx: stages.estimate_camera(video, shots, tracks, settings.camera, ctx, background_out.value),
+        inputs=[video_out.key, shots_out.key, people_out.key, background_out.key],
         settings=settings.camera,
     )
 

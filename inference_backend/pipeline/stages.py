@@ -4,9 +4,11 @@ So `--help`, `doctor` and a changed clean-up setting load only what they need; a
 of one of these overrides its method.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..records.background import Background
 from ..records.camera import Camera, WorldFrame
 from ..records.context import StageContext
 from ..records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
@@ -52,19 +54,46 @@ class Stages:
         find_model()
         return MODEL_SHA256
 
-    def find_people(self, video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext) -> list[PersonTrack]:
+    def find_people(
+        self,
+        video: Video,
+        shots: Shots,
+        settings: PeopleSettings,
+        ctx: StageContext,
+        watch: Callable[[int, Any], None] | None = None,
+    ) -> list[PersonTrack]:
         """See `stages.people.find_people`."""
         from ..stages.people.find_people import find_people
 
-        return find_people(video, shots, settings, ctx)
+        return find_people(video, shots, settings, ctx, watch)
+
+    def watch_background(self, video: Video, shots: Shots) -> Any:
+        """What may `see` the pictures of the people stage, and is given to `follow_background` then."""
+        from ..stages.background.follower import BackgroundFollower
+
+        return BackgroundFollower(video, shots)
+
+    def follow_background(
+        self, video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext, watched: Any = None
+    ) -> Background:
+        """See `stages.background.stage.follow_background`."""
+        from ..stages.background.stage import follow_background
+
+        return follow_background(video, shots, settings.working_side, ctx, watched)
 
     def estimate_camera(
-        self, video: Video, shots: Shots, tracks: list[PersonTrack], settings: CameraSettings, ctx: StageContext
+        self,
+        video: Video,
+        shots: Shots,
+        tracks: list[PersonTrack],
+        settings: CameraSettings,
+        ctx: StageContext,
+        background: Background | None = None,
     ) -> Camera:
         """See `stages.camera.stage.estimate_camera`."""
         from ..stages.camera.stage import estimate_camera
 
-        return estimate_camera(video, shots, tracks, settings, ctx)
+        return estimate_camera(video, shots, tracks, settings, ctx, background)
 
     def estimate(
         self,

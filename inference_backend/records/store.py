@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from .background import Background
 from .camera import Camera, WorldFrame
 from .motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
 from .people import PersonTrack
@@ -26,6 +27,7 @@ RECORDS: Final[dict[str, type]] = {
     for cls in (
         Video,
         Shots,
+        Background,
         PersonTrack,
         Camera,
         WorldFrame,

@@ -50,6 +50,9 @@ class SyntheticStages(Stages):
         """The clip's person."""
         return [self._clip.track]
 
+    def follow_background(self, *_given: Any) -> None:
+        """There is none."""
+
     def estimate_camera(self, *_given: Any) -> Camera:
         """The clip's intrinsics."""
         return self._clip.camera

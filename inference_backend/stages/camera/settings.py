@@ -1,12 +1,15 @@
 """Settings of the camera stage."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 3
+VERSION = 4
+
+MOTIONS: Final = ("auto", "static", "moving")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class CameraSettings:
         from_people: estimate the focal length from people who walk towards or away from the camera.
         fallback_share: focal length as a share of the image diagonal where nothing tells it. 0.81 is a lens of 35 mm
             on full frame, between phones (24-30 mm) and film lenses (35-50 mm and longer).
+        motion: `auto` finds out from the background whether the camera pans, tilts, zooms or shakes; `static` takes it
+            as standing still and does not look; `moving` follows the background however little it moves.
     """
 
     focal_px: float | None = None
@@ -27,6 +32,7 @@ class CameraSettings:
     dist: tuple[float, ...] | None = None
     from_people: bool = True
     fallback_share: float = 0.81
+    motion: str = "auto"
 
     def __post_init__(self) -> None:
         """Raise `RecoverError(BAD_SETTING)` for a value that makes no sense."""
@@ -36,6 +42,8 @@ class CameraSettings:
             raise _bad(
                 f"The fallback focal length is {self.fallback_share} diagonals.", "Choose a value from 0.1 to 20."
             )
+        if self.motion not in MOTIONS:
+            raise _bad(f'There is no camera motion "{self.motion}".', f"Use one of: {', '.join(MOTIONS)}.")
         if self.K is not None:
             _check_matrix(self.K)
         if self.dist is not None and (len(self.dist) not in (4, 5) or not np.isfinite(self.dist).all()):

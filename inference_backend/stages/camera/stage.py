@@ -1,27 +1,61 @@
-"""The camera stage: intrinsics from the user, the file's metadata, the people, or a stated guess."""
+"""The camera stage: intrinsics from the user, the file's metadata, the people, or a stated guess; and how it turns."""
+
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...records.background import Background
 from ...records.camera import Camera
 from ...records.context import StageContext
 from ...records.people import PersonTrack
 from ...records.video import Shots, Video
-from .focal import combined, from_people
+from .focal import PRIOR_SIGMA, combined, from_people
+from .motion import STILL_PX, TOLD, Witness, find_motion, hear
 from .settings import CameraSettings
 
 _PLAUSIBLE = (0.35, 4.0)
 """Range of focal lengths, in image diagonals, that an estimate from people is believed in."""
+_KNOWN: Final = 1e-4
+"""Standard deviation of the logarithm of a focal length that was given."""
+_CONCLUSIVE: Final = 0.1
+"""The same, below which the camera's turning has told the focal length."""
+_UNTOLD: Final = (
+    "The background{where} shows too little to tell whether the camera moves, so it is taken as standing still. If it "
+    "moves, people's paths are wrong by its motion."
+)
+_CARRIED: Final = (
+    "The camera{where} seems to be carried through the room. Its turning is known, its path is not: people's paths "
+    "are as seen from it."
+)
+
+
+@dataclass(frozen=True)
+class _ShotCamera:
+    """Matrices `[T,3,3]` of a shot (or one `[3,3]` for all), where its focal length is from, turns, and sentences."""
+
+    K: NDArray[np.float64]
+    source: str
+    motion: str
+    turn: NDArray[np.float64] | None
+    notes: tuple[str, ...]
 
 
 def estimate_camera(
-    video: Video, shots: Shots, tracks: list[PersonTrack], settings: CameraSettings, ctx: StageContext
+    video: Video,
+    shots: Shots,
+    tracks: list[PersonTrack],
+    settings: CameraSettings,
+    ctx: StageContext,
+    background: Background | None = None,
 ) -> Camera:
-    """Find the intrinsics of each shot.
+    """Find the intrinsics of each shot, and how its camera turns and zooms.
 
-    In this order: the user's matrix or focal length; the file's metadata; people who walk in depth, where that is
-    conclusive (`focal`); else a guess from the image's diagonal, which is noted. The principal point is the
-    centre of the image unless the user gives a matrix.
+    The focal length in this order: the user's matrix or focal length; the file's metadata; people who walk in depth
+    before a still camera, where that is conclusive (`focal`), or the turning of a moving one (`rotation`); else a guess
+    from the image's diagonal, which is noted. What is known or guessed holds for the shot's first frame. The principal
+    point is the centre of the image unless the user gives a matrix.
 
     Args:
         video: T clip frames.
@@ -29,31 +63,86 @@ def estimate_camera(
         tracks: everybody who was followed.
         settings: what the user knows.
         ctx: progress, notes.
+        background: points of it that were followed; None takes every camera as standing still.
     """
-    count, size = len(video.time_s), np.array(video.size_wh, np.float64)
-    diagonal = float(np.hypot(*size))
-    K = np.zeros((count, 3, 3))
-    sources = []
+    count = len(video.time_s)
+    K, turn = np.zeros((count, 3, 3)), np.tile(np.eye(3), (count, 1, 1))
+    cameras = []
+    dist = np.zeros(5)
+    if settings.dist is not None:
+        dist[: len(settings.dist)] = settings.dist
     for shot in range(shots.count):
         frames = shots.frames(shot)
         where = f" of shot {shot + 1}" if shots.count > 1 else ""
         own = [track for track in tracks if track.shot == shot]
-        matrix, source, sentence = _shot_matrix(video, own, settings, size, diagonal)
-        K[frames] = matrix
-        sources.append(source)
-        if sentence:
+        camera = _shot_camera(video, frames, own, settings, dist, background)
+        cameras.append(camera)
+        K[frames] = camera.K
+        if camera.turn is not None:
+            turn[frames] = camera.turn
+        for sentence in camera.notes:
             ctx.note(sentence.format(where=where))
         ctx.progress((shot + 1) / shots.count, int(frames[-1]) + 1)
-    dist = np.zeros(5)
-    if settings.dist is not None:
-        dist[: len(settings.dist)] = settings.dist
-    return Camera(K, dist, tuple(sources))
+    moves = any(camera.turn is not None for camera in cameras)
+    sources, motions = (tuple(getattr(camera, name) for camera in cameras) for name in ("source", "motion"))
+    return Camera(K, dist, sources, turn if moves else None, motions)
+
+
+def _shot_camera(
+    video: Video,
+    frames: NDArray[np.int64],
+    tracks: list[PersonTrack],
+    settings: CameraSettings,
+    dist: NDArray[np.float64],
+    background: Background | None,
+) -> _ShotCamera:
+    witness, motion = _what_it_does(video, frames, tracks, settings, background)
+    untold = (_UNTOLD,) if motion == "unknown" else ()
+    size = np.array(video.size_wh, np.float64)
+    if witness is None:
+        K, source, sentence = _shot_matrix(video, tracks, settings, size)
+        return _ShotCamera(K, source, motion, None, (*filter(None, (sentence,)), *untold))
+    # People walk relative to a camera that moves itself: they tell nothing of its lens.
+    K, source, sentence = _shot_matrix(video, [], settings, size)
+    sigma = PRIOR_SIGMA if source == "fallback" else _KNOWN
+    found = find_motion(witness, video, frames, K, dist, sigma)
+    if source == "fallback":
+        focal = K[0, 0] * found.focal
+        sure = found.focal_sigma < _CONCLUSIVE and not found.carried
+        if sure and _PLAUSIBLE[0] < focal / float(np.hypot(*size)) < _PLAUSIBLE[1]:
+            K, source = pinhole(focal, size), "turning"
+            sentence = f"The focal length{{where}} was estimated from how the camera turns: {focal:.0f} pixels."
+        else:
+            found = find_motion(witness, video, frames, K, dist, _KNOWN)
+    every = np.tile(K, (len(frames), 1, 1))
+    every[:, :2, :2] *= found.zoom[:, None, None]
+    notes = (*filter(None, (sentence,)), *((_CARRIED,) if found.carried else ()))
+    return _ShotCamera(every, source, "carried" if found.carried else "turning", found.turn, notes)
+
+
+def _what_it_does(
+    video: Video,
+    frames: NDArray[np.int64],
+    tracks: list[PersonTrack],
+    settings: CameraSettings,
+    background: Background | None,
+) -> tuple[Witness | None, str]:
+    """What tells how a camera moves, None for one that does not; and what it does, of `records.camera.MOTIONS`."""
+    if background is None or settings.motion == "static" or len(frames) < 2:
+        return None, "still"
+    witness = hear(background, frames, tracks, video.size_wh)
+    if witness.told < TOLD:
+        return None, "unknown"
+    if settings.motion == "auto" and witness.moved_px < STILL_PX:
+        return None, "still"
+    return witness, "turning"
 
 
 def _shot_matrix(
-    video: Video, tracks: list[PersonTrack], settings: CameraSettings, size: NDArray[np.float64], diagonal: float
+    video: Video, tracks: list[PersonTrack], settings: CameraSettings, size: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], str, str]:
     """Matrix, source, and a sentence for the user ("" where there is nothing to say)."""
+    diagonal = float(np.hypot(*size))
     if settings.K is not None:
         return np.array(settings.K, np.float64), "user", ""
     if settings.focal_px is not None:

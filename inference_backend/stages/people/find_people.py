@@ -1,10 +1,12 @@
 """The people stage: everybody's landmarks in every picture."""
 
+from collections.abc import Callable
+
 from ...protocol.errors import ErrorCode, RecoverError
 from ...records.context import StageContext
 from ...records.people import PersonTrack
 from ...records.video import Shots, Video
-from ..frames.read import read_frames
+from ..frames.read import Picture, read_frames
 from .crowd import Crowd, LandmarkerPool
 from .entrances import extend_backwards
 from .followed import Sighting
@@ -19,7 +21,13 @@ _PROGRESS_EVERY = 8
 _LATE_S = 2.0  # a search finds somebody within this time of their coming into the picture
 
 
-def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext) -> list[PersonTrack]:
+def find_people(
+    video: Video,
+    shots: Shots,
+    settings: PeopleSettings,
+    ctx: StageContext,
+    watch: Callable[[int, Picture], None] | None = None,
+) -> list[PersonTrack]:
     """Finds and follows the people of a clip.
 
     Args:
@@ -27,6 +35,7 @@ def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: Stage
         shots: its shots; nobody is followed across a cut.
         settings: how many people to follow, and how hard to look.
         ctx: progress and notes.
+        watch: called with every frame and its picture, so that who else needs them need not decode the clip again.
 
     Returns:
         One track a person and shot, at least one, ordered by shot and first appearance.
@@ -36,7 +45,7 @@ def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: Stage
             clip cannot be read any more.
         Cancelled: from `ctx.progress`.
     """
-    seen = _follow(video, shots, settings, ctx)
+    seen = _follow(video, shots, settings, ctx, watch)
     scale = max(1.0, max(video.size_wh) / settings.working_side)
     tracks: list[PersonTrack] = []
     for shot, sightings in seen:
@@ -55,7 +64,11 @@ def find_people(video: Video, shots: Shots, settings: PeopleSettings, ctx: Stage
 
 
 def _follow(
-    video: Video, shots: Shots, settings: PeopleSettings, ctx: StageContext
+    video: Video,
+    shots: Shots,
+    settings: PeopleSettings,
+    ctx: StageContext,
+    watch: Callable[[int, Picture], None] | None,
 ) -> list[tuple[int, list[Sighting]]]:
     seen: list[tuple[int, list[Sighting]]] = []
     pool = LandmarkerPool()
@@ -69,6 +82,8 @@ def _follow(
                     shot = int(shots.shot_id[frame])
                     size_wh = picture.shape[1], picture.shape[0]
                     crowd = Crowd(pool, Search(finder, size_wh, settings.people), size_wh, video.fps, settings)
+                if watch is not None:
+                    watch(frame, picture)
                 if not shots.blended[frame]:
                     crowd.step(picture, frame, float(video.time_s[frame]))
                 done += 1

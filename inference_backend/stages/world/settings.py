@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 8
+VERSION = 9
 
 
 @dataclass(frozen=True)

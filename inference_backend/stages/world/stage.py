@@ -1,4 +1,4 @@
-"""The world stage: people and one still camera a shot, on a floor at y = 0."""
+"""The world stage: people and one camera a shot, which may turn where it stands, on a floor at y = 0."""
 
 from dataclasses import dataclass, replace
 
@@ -59,12 +59,14 @@ def place_in_world(
     """Find the vertical and the floor of each shot and move its people there.
 
     The world: right-handed, metres, y up, floor y = 0; the origin is the floor point below the first person's pelvis
-    at their first valid frame (without people: below the camera); the camera looks towards -z.
+    at their first valid frame (without people: below the camera); the camera looks towards -z in the shot's first
+    frame. People before a camera that turns are brought into the axes of that frame first; from there on the camera is
+    a still one, and its turns are put back at the end.
 
     Args:
         video: T clip frames.
         shots: which shot each belongs to.
-        camera: gives T; its intrinsics are already in the motions.
+        camera: its turns; its intrinsics are already in the motions.
         motions: people in camera axes, each in one shot.
         body: `body.Body`.
         settings: what the user knows of the camera; how paths are fused.
@@ -79,16 +81,28 @@ def place_in_world(
     found, sources = [], []
     for shot in range(shots.count):
         index = [i for i, motion in enumerate(motions) if motion.shot == shot and len(motion.frames)]
-        people = [_person(motions[i], body, video) for i in index]
+        people = [_person(_as_from_first_frame(motions[i], camera, body), body, video) for i in index]
         result = _place_shot(people, video, body, settings, ctx, shot if shots.count > 1 else None)
         frames = shots.frames(shot)
-        rotation[frames], position[frames] = result.rotation, result.position
+        turn = camera.turn_of(frames)
+        rotation[frames] = result.rotation if turn is None else result.rotation @ turn
+        position[frames] = result.position
         placed |= dict(zip(index, result.motions, strict=True))
         found.append(result.floor_found)
         sources.append(result.source)
         ctx.progress((shot + 1) / shots.count, int(frames[-1]) + 1)
     world = WorldFrame(rotation, position, tuple(found), tuple(sources))
     return world, [placed.get(i, _empty(motion)) for i, motion in enumerate(motions)]
+
+
+def _as_from_first_frame(motion: PoseEvidence, camera: Camera, body: Body) -> PoseEvidence:
+    """The motion in the axes that the camera had in the shot's first frame."""
+    turn = camera.turn_of(motion.frames)
+    if turn is None:
+        return motion
+    rest = find_soles(body, motion.betas).joints[0]
+    pelvis = np.einsum("nij,nj->ni", turn, motion.transl + rest)
+    return replace(motion, global_orient=turn @ motion.global_orient, transl=pelvis - rest)
 
 
 def _person(motion: PoseEvidence, body: Body, video: Video) -> _Person:

@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from inference_backend.pipeline.stages import Stages
+from inference_backend.records.background import Background
 from inference_backend.records.camera import Camera, WorldFrame
 from inference_backend.records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
 from inference_backend.records.people import PersonTrack
@@ -69,9 +70,15 @@ class SyntheticStages(Stages):
     def people_weights(self):
         return "none"
 
-    def find_people(self, video, shots, settings, ctx):
+    def find_people(self, video, shots, settings, ctx, watch=None):
         self.act("people", ctx)
         return [self.track(person) for person in PEOPLE]
+
+    def follow_background(self, video, shots, settings, ctx, watched=None):
+        self.act("background", ctx)
+        nothing = np.zeros(0, np.int64)
+        nowhere = np.zeros((0, 2), np.float32)
+        return Background(nothing, nowhere, nothing, nothing, np.zeros(1, np.int64), nothing, nowhere, 1.0)
 
     def track(self, person):
         frames = np.arange(person, T)
@@ -87,7 +94,7 @@ class SyntheticStages(Stages):
             mask=np.zeros((len(frames), 64, 6), np.uint8),
         )
 
-    def estimate_camera(self, video, shots, tracks, settings, ctx):
+    def estimate_camera(self, video, shots, tracks, settings, ctx, background=None):
         self.act("camera", ctx)
         K = np.tile(np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), (T, 1, 1))
         return Camera(K, np.zeros(5), ("fallback",))

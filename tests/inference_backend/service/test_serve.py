@@ -58,7 +58,7 @@ def test_a_whole_session(start, tmp_path):
     assert overall == sorted(overall)
     assert overall[-1] == pytest.approx(1.0)
     assert list(dict.fromkeys(x.stage for x in progress)) == [
-        "frames", "shots", "people", "camera", "estimate", "world", "contacts", "foot_lock", "result",
+        "frames", "shots", "people", "background", "camera", "estimate", "world", "contacts", "foot_lock", "result",
     ]  # fmt: skip
     assert all(
         x.reused for x in backend.received if isinstance(x, m.Progress) and x.job == "second" and x.stage == "people"

@@ -1,0 +1,3 @@
+"""Version of the background stage, which has nothing to set."""
+
+VERSION = 1
