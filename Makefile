@@ -13,7 +13,7 @@ LOCKS := inference_backend/environment
 PIP := -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: demo test test-backend test-addon test-matrix test-gui test-exchange models extension lint format bench lock clean
+.PHONY: demo test test-backend test-addon test-matrix test-gui test-exchange models evaluate extension lint format bench lock clean
 
 demo: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	$(BPY45)/bin/python tests/demo/demo.py
@@ -60,6 +60,15 @@ format: $(BACKEND)/.ready
 
 bench: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	$(BACKEND)/bin/python -m tests.benchmarks
+
+# Measures errors and speed, and writes docs/evaluation.md; SHARED holds reference clips and motion packs. It can be
+# stopped and continued: PARTS chooses what to measure, MINUTES ends it.
+SHARED ?= ../shared
+PARTS ?= clips synthetic sample speed presets stages worst
+MINUTES ?= 1e9
+evaluate: $(BACKEND)/.ready $(MODEL)
+	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m inference_backend.evaluation.report --clips $(SHARED)/realvideo \
+		--mocap $(SHARED)/mocap --draw 'p2s_*' --parts $(PARTS) --minutes $(MINUTES)
 
 # The zip that an animator installs, with the pose model inside.
 extension: $(BPY45)/.ready $(MODEL)

@@ -27,6 +27,7 @@ from ...stages.estimate.kinematic.landmarks import figure_of
 from ...stages.estimate.kinematic.settings import KinematicSettings
 from ...stages.estimate.moro.settings import MoroSettings
 from ...stages.estimate.registry import find_estimator
+from ...stages.estimate.rope.settings import RopeSettings
 from ...training.mocap import read_split
 from ..protocols import Pair, moro
 from .clips import FPS, SyntheticClip, choose_motions, make_clip
@@ -155,7 +156,9 @@ def score_estimator(
     return {kind: moro(group) for kind, group in pairs.items()}
 
 
-def _ways(names: list[str], weights: Path | None, steps: list[int]) -> dict[str, tuple[str, Any]]:
+def _ways(
+    names: list[str], weights: Path | None, steps: list[int], rope_weights: Path | None = None
+) -> dict[str, tuple[str, Any]]:
     """Name of a row -> estimator and settings."""
     ways: dict[str, tuple[str, Any]] = {}
     for name in names:
@@ -163,6 +166,9 @@ def _ways(names: list[str], weights: Path | None, steps: list[int]) -> dict[str,
             base = MoroSettings(weights=None if weights is None else str(weights), refine=False)
             ways |= {f"moro, T = {n}": (name, replace(base, steps=n)) for n in steps}
             ways["moro + refinement"] = (name, replace(base, refine=True))
+        elif name == "rope":
+            alone = RopeSettings(weights=None if rope_weights is None else str(rope_weights))
+            ways |= {name: (name, alone), "rope + refinement": (name, replace(alone, refine=True))}
         else:
             ways[name] = (name, KinematicSettings())
     return ways
@@ -175,8 +181,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
     parser.add_argument("--split", choices=("val", "test"), default="val")
-    parser.add_argument("--estimators", nargs="*", choices=("kinematic", "moro"), default=["kinematic", "moro"])
+    parser.add_argument("--estimators", nargs="*", choices=("kinematic", "moro", "rope"), default=["kinematic", "moro"])
     parser.add_argument("--weights", type=Path, help="MoRo weights; the bundled ones by default")
+    parser.add_argument("--rope-weights", type=Path, help="Rope weights; the bundled ones by default")
     parser.add_argument("--steps", type=int, nargs="*", default=[5], help="decoding steps, a row for each")
     parser.add_argument("--clips", type=int, default=20, help="motions; each is seen clear and occluded")
     parser.add_argument("--frames", type=int, default=120)
@@ -187,7 +194,8 @@ def main(argv: list[str] | None = None) -> int:
         body = Body.load(None)
         clips = make_clips(arguments.mocap, arguments.split, arguments.clips, arguments.frames, body)
         rows: dict[str, dict[str, float]] = {}
-        for way, (name, settings) in _ways(arguments.estimators, arguments.weights, arguments.steps).items():
+        ways = _ways(arguments.estimators, arguments.weights, arguments.steps, arguments.rope_weights)
+        for way, (name, settings) in ways.items():
             found = score_estimator(name, settings, clips, body, arguments.device)
             rows |= {f"{way}, {kind}": figures for kind, figures in found.items()}
     except RecoverError as error:

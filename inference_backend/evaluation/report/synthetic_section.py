@@ -1,0 +1,55 @@
+"""The page's section about estimators alone on synthetic clips, with MoRo's ablation."""
+
+import math
+from pathlib import Path
+from typing import Final
+
+from ..synthetic.compare import COLUMNS
+from . import plots
+from .evaluation import Evaluation
+from .store import Figures, Store
+from .synthetic_scores import KINDS
+from .tables import columns_of, made_by, table
+
+_PANELS: Final = {"clear": ("MPJPE", "PA-MPJPE", "PVE"), "occluded": ("MPJPE-vis", "MPJPE-occ", "PA-MPJPE")}
+
+
+def synthetic_tables(evaluation: Evaluation, store: Store, images: Path) -> dict[str, str]:
+    """Tables of estimators, links and ablations; a plot."""
+    clips = evaluation.synthetic
+    if clips is None:
+        return {}
+    units = evaluation.estimator_units()
+    found = {name: figures for name, unit in units.items() if (figures := store.get(unit)) is not None}
+    estimators = [way.name for way in evaluation.ways if way.name in found]
+    if not estimators:
+        return {}
+    what = f"{clips.count} motions of {clips.frames} frames of the test subjects, each once clear and once occluded"
+    groups = {
+        "links": (["rope+moro"], [way.name for way in evaluation.links if way.name in found]),
+        "ablations": ([], [way.name for way in evaluation.ablations if way.name in found]),
+    }
+    out = {
+        "synthetic_made": made_by("synthetic", [found[name] for name in estimators], what),
+        "synthetic": _tables(estimators, found),
+    }
+    for key, (first, names) in groups.items():
+        if names:
+            rows = [*first, *names]
+            out[key] = made_by("synthetic", [found[name] for name in rows], what) + "\n\n" + _tables(rows, found)
+    panels = {}
+    for title, columns in _PANELS.items():
+        series = {name: {c: found[name].values[title].get(c, math.nan) for c in columns} for name in estimators}
+        panels[title] = (columns, series)
+    plots.grouped_bars(images / "evaluation_synthetic.png", panels, "mm")
+    return out
+
+
+def _tables(names: list[str], found: dict[str, Figures]) -> str:
+    return "\n\n".join(_table(kind, names, found) for kind in KINDS)
+
+
+def _table(kind: str, names: list[str], found: dict[str, Figures]) -> str:
+    rows = [[name, *columns_of(COLUMNS, found[name].values[kind])] for name in names]
+    header = [c.replace("-vis", " visible").replace("-occ", " hidden") for c in COLUMNS]
+    return table([kind, *header], rows)

@@ -1,0 +1,106 @@
+"""Rope's ablation: `python -m inference_backend.evaluation.rope_ablation --data FOLDER --out FOLDER --steps N`.
+
+Trains each variant alike (the same steps, batches, seeds and both phases), and prints what each does on validation
+subjects: the table of RopeTP's ablation (Table 4), on synthetic proxy images.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from ..models.rope.config import ABLATIONS
+from ..protocol.errors import RecoverError
+from ..training.loop import Budget, Loop, choose_device
+from ..training.rope.sizes import ROPE_SIZES, ROPE_STAGES, RopeSize
+from ..training.rope.stage import RopeContext, RopeStage
+
+VARIANTS: Final = ("full", "no_whobo", "no_hagt", "no_acpr", "baseline_transformer", "baseline", "indep_only")
+"""Rows of the table. `no_acpr` is HAGT + MLP, `baseline_transformer` one level with self-attention, `indep_only` the 24
+parts alone."""
+_COLUMNS: Final = {"mpjpe": "MPJPE", "visible": "visible", "hidden": "hidden", "turn_deg": "rotations, degrees"}
+_FOREVER: Final = 1e6
+
+
+def train_variant(
+    variant: str, size: RopeSize, data: Path, out: Path, device: torch.device, steps: int, seed: int = 0
+) -> dict[str, float]:
+    """Train one variant through both phases.
+
+    Args:
+        variant: of `ABLATIONS`.
+        size: of the network and its phases.
+        data: folder with prepared motion.
+        out: folder for its weights.
+        device: to compute on.
+        steps: of both phases together.
+        seed: of every random draw.
+
+    Returns:
+        The last validation's figures, processor seconds a thousand steps, and millions of parameters.
+
+    Raises:
+        RecoverError: the data cannot be used.
+    """
+    start, figures = None, {}
+    began = time.process_time()
+    for stage in ROPE_STAGES:
+        context = RopeContext(size, data, out, device, seed, start, variant)
+        count = max(1, round(steps * size.plans[stage].share))
+        budget = Budget(
+            _FOREVER, steps=count, rate=size.plans[stage].rate, save_every=_FOREVER, warm_up=count // 10 + 1
+        )
+        figures = Loop(RopeStage(context, stage), budget, out, context.generator, device, lambda _: None).run()
+        start = context.path(stage)
+    figures["seconds"] = 1000 * (time.process_time() - began) / steps
+    figures["parameters"] = sum(p.numel() for p in context.model.parameters()) / 1e6
+    return figures
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """Figures as a Markdown table, mm unless said otherwise."""
+    lines = [
+        "| | " + " | ".join(_COLUMNS.values()) + " | parameters, million | processor s / 1000 steps |",
+        "|---" * (len(_COLUMNS) + 3) + "|",
+    ]
+    for name, row in rows.items():
+        cells = [f"{row[key]:.1f}" for key in _COLUMNS]
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {row['parameters']:.2f} | {row['seconds']:.0f} |")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m inference_backend.evaluation.rope_ablation", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and figures")
+    parser.add_argument("--steps", type=int, required=True, help="of each variant, both phases together")
+    parser.add_argument("--variants", nargs="+", choices=tuple(ABLATIONS), default=list(VARIANTS))
+    parser.add_argument("--size", choices=tuple(ROPE_SIZES), default="cpu")
+    parser.add_argument("--batch", type=int, help="images a step, instead of the plan's")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args(argv)
+    try:
+        device, size = choose_device(arguments.device), ROPE_SIZES[arguments.size]
+        plans = {name: replace(plan, batch=arguments.batch or plan.batch) for name, plan in size.plans.items()}
+        size, rows = replace(size, plans=plans), {}
+        for variant in arguments.variants:
+            out = arguments.out / variant
+            rows[variant] = train_variant(variant, size, arguments.data, out, device, arguments.steps, arguments.seed)
+            print(f"{variant}: " + ", ".join(f"{k} {v:.4g}" for k, v in rows[variant].items()), flush=True)
+            (arguments.out / "ablation.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    except RecoverError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("\n" + table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
