@@ -1,9 +1,9 @@
 """Train the open network: `python -m inference_backend.training STAGE --data FOLDER --out FOLDER --minutes M`.
 
 Stages, in their order: tokenizer, landmarks, pose, motion, evidence, video, smoother; `all` runs every one, dividing
-the minutes. Each starts from what the one before it left in the output folder, or from `--init-from`. Another network than these
-stages' is `trajectory`, the trajectory denoiser (training/trajectory); another yet `rope`, whose two phases are `rope_1`
-and `rope_2` (training/rope).
+the minutes. Each starts from what the one before it left in the output folder, or from `--init-from`. Another network
+than these stages' is `trajectory`, the trajectory denoiser (training/trajectory); another yet `rope`, whose two phases
+are `rope_1` and `rope_2` (training/rope).
 """
 
 import argparse

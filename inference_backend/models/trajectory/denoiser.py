@@ -1,11 +1,16 @@
 """TrajDenoiser: from a noisy path and what the body does, the path (RopeTP specification, section 5.2)."""
 
 import math
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from .config import JOINTS, TrajectoryConfig
+from .config import TrajectoryConfig
+
+_CHANGE: Final = 10.0
+_STEP: Final = 1 / 30
+"""What brings a condition's change from frame to frame, and a normalised path's steps, to about one."""
 
 
 def sinusoid(position: Tensor, dim: int) -> Tensor:
@@ -55,8 +60,9 @@ class TrajDenoiser(nn.Module):
         super().__init__()
         self.config = config
         dim = config.dim
+        told = config.condition_numbers * (2 if config.rates else 1)
         self.condition = nn.Sequential(
-            nn.Linear(3 * JOINTS, dim), nn.GELU(approximate="tanh"), nn.Linear(dim, config.condition)
+            nn.Linear(told, dim), nn.GELU(approximate="tanh"), nn.Linear(dim, config.condition)
         )
         self.noisy = nn.Linear(3, dim - config.condition)
         self.join = nn.Linear(dim, dim)
@@ -66,10 +72,20 @@ class TrajDenoiser(nn.Module):
         self.skips = nn.ModuleList(nn.Linear(2 * dim, dim) for _ in range(long))
         self.norm = nn.LayerNorm(dim)
         self.out = nn.Linear(dim, 3)
+        if config.rates:  # else training begins with bodies that fly about
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
 
     def encode(self, joints: Tensor) -> Tensor:
-        """The condition's code `[B,N,condition]` for joints `[B,N,24,3]`: the same at every step of the sampling."""
-        return self.condition(joints.flatten(-2))
+        """The condition's code `[B,N,condition]` for joints `[B,N,24,3]`: the same at every step of the sampling.
+
+        A network that is told rotations takes `[B,N,24,6]`.
+        """
+        told = joints.flatten(-2)
+        if self.config.rates:
+            change = torch.diff(told, dim=1, prepend=told[:, :1])
+            told = torch.cat([told, _CHANGE * change], dim=-1)
+        return self.condition(told)
 
     def forward(
         self, noisy: Tensor, step: Tensor, joints: Tensor, mask: Tensor | None = None, code: Tensor | None = None
@@ -103,4 +119,9 @@ class TrajDenoiser(nn.Module):
             x = layer(x, shown)
             if i < half:
                 kept.append(x)
-        return self.out(self.norm(x[:, 1:]))
+        out = self.out(self.norm(x[:, 1:]))
+        if self.config.rates:
+            # Windows begin where x and z are zero; the height is no sum, since it does not drift.
+            walked = _STEP * (torch.cumsum(out[..., [0, 2]], dim=1) - out[:, :1, [0, 2]])
+            out = torch.stack([walked[..., 0], out[..., 1], walked[..., 1]], dim=-1)
+        return out
