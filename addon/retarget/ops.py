@@ -13,6 +13,7 @@ from ..core.retarget.preset import load_preset
 from .apply import Outcome, retarget_to
 from .check import check
 from .detect import detect
+from .override import local_override
 from .presets_folder import file_name, own_folder, save_map
 from .settings import RecoverMotionPair
 from .source_motion import is_source
@@ -141,11 +142,20 @@ class RecoverMotionRetarget(bpy.types.Operator):
 def _retarget(pair: RecoverMotionPair, context: bpy.types.Context) -> Outcome:
     if pair.source is None:
         raise RecoverError(ErrorCode.BAD_INPUT, "A pair has no source.", "Choose a recovered armature for it.")
+    notes = []
+    if pair.target is not None and pair.target.type == "ARMATURE" and pair.target.library is not None:
+        had_map = pair.has_map
+        pair.target = local_override(pair.target, context.scene, context.view_layer)
+        if had_map:
+            pair.map_target = pair.target
+        notes.append(f"{pair.target.name!r} was linked from another file; a library override of it was made.")
     check_target(pair.target)
     if not pair.has_map:
         bone_map, pair.kind = detect(pair.target, pair.preset)
         pair.show_map(bone_map)
-    return retarget_to(pair.source, pair.target, pair.bone_map(), pair.settings(), context.scene, context.view_layer)
+    outcome = retarget_to(pair.source, pair.target, pair.bone_map(), pair.settings(), context.scene, context.view_layer)
+    outcome.notes[:0] = notes
+    return outcome
 
 
 def figures_sentence(outcome: Outcome) -> str:

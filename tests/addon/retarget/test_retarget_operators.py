@@ -51,6 +51,51 @@ def test_several_people_to_several_rigs(registered, plain_body, rng, mixamo_name
     assert len(kept) == 3
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["collection", "objects"])
+def test_linked_characters_get_an_override(registered, plain_body, rng, mixamo_names, tmp_path, whole):
+    people, rigs = two_people(registered, plain_body, rng, mixamo_names)
+    bpy.data.objects.remove(rigs[1])
+    body = bpy.data.objects.new("body", bpy.data.meshes.new("body"))
+    body.modifiers.new("Armature", "ARMATURE").object = rigs[0]
+    body.parent = rigs[0]
+    character = bpy.data.collections.new("character")
+    for obj in (rigs[0], body):
+        character.objects.link(obj)
+    file = tmp_path / "library.blend"
+    bpy.data.libraries.write(str(file), {character})
+    for obj in (rigs[0], body):
+        bpy.data.objects.remove(obj)
+    bpy.data.collections.remove(character)
+    with bpy.data.libraries.load(str(file), link=True) as (_, loaded):
+        if whole:
+            loaded.collections = ["character"]
+        else:
+            loaded.objects = ["hero", "body"]
+    if whole:
+        registered.collection.children.link(loaded.collections[0])
+    else:
+        for obj in loaded.objects:
+            registered.collection.objects.link(obj)
+    bpy.context.view_layer.update()
+    linked = next(o for o in bpy.data.objects if o.name == "hero")
+    settings = registered.recover_motion_retarget
+    select(people[0])
+    bpy.ops.recover_motion.retarget_add()
+    settings.active.target = linked
+    bpy.ops.recover_motion.retarget_detect()
+    {item.part: item for item in settings.active.items}["head"].bones = ""
+    assert bpy.ops.recover_motion.retarget() == {"FINISHED"}
+    rig = settings.active.target
+    assert rig.override_library.reference == linked
+    assert "override" in settings.active.notes
+    assert rig.animation_data.action.name == "Ann on hero"
+    assert [o.name for o in registered.objects if o.library] == [], "the linked ones are not shown any more"
+    [body] = [o for o in registered.objects if o.name.startswith("body")]
+    assert body.modifiers[0].object == rig
+    assert bpy.ops.recover_motion.retarget_check() == {"FINISHED"}
+    assert not {item.part: item for item in settings.active.items}["head"].bones, "the corrected map is kept"
+
+
 def test_one_that_fails_does_not_stop_the_others(registered, plain_body, rng, mixamo_names):
     people, rigs = two_people(registered, plain_body, rng, mixamo_names)
     select(*people, *rigs)
