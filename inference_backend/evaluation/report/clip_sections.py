@@ -20,7 +20,8 @@ from .worst import Moment, posed_mesh
 
 Scores = dict[str, dict[str, float]]
 Array = NDArray[np.float64]
-_PICTURES: Final = """Recovered bodies (grey) and reference joints (red), pelvis on pelvis, of those clips that may be looked at:
+_PICTURES: Final = """Recovered bodies (grey) and reference joints (red), pelvis on pelvis, of
+clips that may be looked at:
 
 ![The worst moments](images/evaluation_worst.png)"""
 _BONES: Final = (

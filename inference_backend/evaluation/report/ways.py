@@ -6,6 +6,7 @@ from typing import Any, Final
 from ...body.open_body import OPEN_BODY_SHA256
 from ...pipeline.settings import RecoverSettings
 from ...protocol.errors import ErrorCode, RecoverError
+from ...stages.background import settings as background
 from ...stages.camera import settings as camera
 from ...stages.contacts import settings as contacts
 from ...stages.convert import settings as convert
@@ -29,8 +30,8 @@ from ...stages.world import settings as world
 SCORING: Final = 1
 """Rises when the figures of the same motion change."""
 _STAGES: Final = {
-    "frames": frames, "shots": shots, "people": people, "camera": camera, "convert": convert, "world": world,
-    "trajectory": trajectory, "contacts": contacts, "foot_lock": foot_lock, "physics": physics,
+    "frames": frames, "shots": shots, "people": people, "background": background, "camera": camera, "convert": convert,
+    "world": world, "trajectory": trajectory, "contacts": contacts, "foot_lock": foot_lock, "physics": physics,
 }  # fmt: skip
 
 

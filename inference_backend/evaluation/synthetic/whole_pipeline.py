@@ -4,6 +4,7 @@ a video.
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,7 +76,8 @@ def recover_synthetic(
     if not stand_in.is_file() or stand_in.read_text(encoding="utf-8") != text:
         stand_in.parent.mkdir(parents=True, exist_ok=True)
         stand_in.write_text(text, encoding="utf-8")
-    job = Job(stand_in, folder / "result", settings, device="cpu")
+    still = replace(settings, camera=replace(settings.camera, motion="static"))
+    job = Job(stand_in, folder / "result", still, device="cpu")
     progress = JobProgress(clip.name, lambda _message: None)
     stages = SyntheticStages(clip)
     return load_result(recover(job, cache, progress, threading.Event(), lambda _note: None, stages).result)
