@@ -201,16 +201,17 @@ def recover(
     world, placed = world_out.value
     placed_key = world_out.key
     paths: list[TrajectoryReport] = []
+    carried = {shot: shots.frames(shot) for shot, does in enumerate(camera_out.value.motion) if does == "carried"}
     if settings.trajectory.has_work(path_weights):
         path_out = runner.run(
             "trajectory",
             trajectory_stage.VERSION,
-            lambda ctx: stages.regenerate_paths(video, world, motions, placed, body, settings.trajectory, ctx),
+            lambda ctx: stages.regenerate_paths(video, world, motions, placed, body, settings.trajectory, ctx, carried),
             inputs=[world_out.key],
             settings=settings.trajectory,
             weights=path_weights,
         )
-        (placed, paths), placed_key = path_out.value, path_out.key
+        (placed, paths, world), placed_key = path_out.value, path_out.key
 
     # Clean-up: nothing before this point depends on its settings, and nothing after it looks at the video. It takes
     # people one by one, each on a floor at 0: who stands on something goes down to it and up again.

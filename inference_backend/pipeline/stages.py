@@ -151,11 +151,12 @@ class Stages:
         body: Any,
         settings: TrajectorySettings,
         ctx: StageContext,
-    ) -> tuple[list[WorldMotion], list[TrajectoryReport]]:
+        carried: dict[int, Any] | None = None,
+    ) -> tuple[list[WorldMotion], list[TrajectoryReport], WorldFrame]:
         """See `stages.trajectory.stage.regenerate_paths`."""
         from ..stages.trajectory.stage import regenerate_paths
 
-        return regenerate_paths(video, world, evidence, motions, body, settings, ctx)
+        return regenerate_paths(video, world, evidence, motions, body, settings, ctx, carried)
 
     def find_contacts(
         self, video: Video, motion: WorldMotion, body: Any, settings: ContactSettings, ctx: StageContext

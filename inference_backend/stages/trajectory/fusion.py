@@ -60,6 +60,15 @@ def align(prior: Array, observed: Array, confidence: Array) -> Aligned:
     return Aligned(path, yaw, scale)
 
 
+def shifted(prior: Array, observed: Array, confidence: Array) -> Aligned:
+    """As `align`, but neither turned nor scaled."""
+    weight = np.maximum(confidence, 0.0)
+    if weight.sum() <= 0:
+        return Aligned(prior.copy(), 0.0, 1.0)
+    shift = (weight / weight.sum()) @ (observed - prior)
+    return Aligned(prior + shift * [1, 0, 1], 0.0, 1.0)
+
+
 @dataclass(frozen=True)
 class Floor:
     """What standing feet say of the pelvis' height.

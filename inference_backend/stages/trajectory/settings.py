@@ -5,7 +5,7 @@ from typing import Final
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 2
+VERSION = 3
 
 TRIGGERS: Final = ("never", "auto", "always")
 

@@ -1,6 +1,6 @@
 """The trajectory stage: paths regenerated from what bodies do, fused with what the camera saw (section 5)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +9,18 @@ from numpy.typing import NDArray
 
 from ...body.body import Body
 from ...geometry.clock import clock_times, cubic
-from ...geometry.feet import Soles, find_soles
-from ...geometry.forward_kinematics import pose_joints
 from ...models.trajectory.canonical import with_hands
+from ...protocol.errors import ErrorCode, RecoverError
 from ...records.camera import WorldFrame
 from ...records.context import StageContext
 from ...records.motion import PoseEvidence, TrajectoryReport, WorldMotion
 from ...records.video import Video
-from ..contacts.detect import detect
-from ..contacts.settings import ContactSettings
-from .fusion import Floor, align, fuse, precision_of
+from .carried import follow_people
+from .fusion import align, fuse, precision_of, shifted
 from .odometry import odometry
+from .person import Person, person_of
+from .prior import Prior
 from .settings import TrajectorySettings
-from .trigger import confidence_of, triggered
 from .weights import find_weights
 
 Array = NDArray[np.float64]
@@ -29,20 +28,6 @@ _MAX_SPEED_SPREAD = (0.03, 0.5)
 """Metres per second: the seeds' spread is believed within these."""
 _BATCH = 16
 """Windows at once on a CPU; on a GPU eight times as many."""
-
-
-@dataclass(frozen=True)
-class _Person:
-    """What a path is made from; N source frames."""
-
-    motion: WorldMotion
-    time_s: Array
-    soles: Soles
-    joints: Array
-    feet: Array
-    contact: NDArray[np.bool_]
-    confidence: Array
-    regenerate: NDArray[np.bool_]
 
 
 def regenerate_paths(
@@ -53,7 +38,8 @@ def regenerate_paths(
     body: Body,
     settings: TrajectorySettings,
     ctx: StageContext,
-) -> tuple[list[WorldMotion], list[TrajectoryReport]]:
+    carried: dict[int, NDArray[np.int64]] | None = None,
+) -> tuple[list[WorldMotion], list[TrajectoryReport], WorldFrame]:
     """Regenerate paths where that is wanted, and tie them to the observed ones.
 
     Args:
@@ -64,10 +50,12 @@ def regenerate_paths(
         body: `body.Body`.
         settings: trigger, weights, crossover times.
         ctx: device, progress; a note when weights are missing but asked for.
+        carried: clip frames of each shot whose camera is carried about, so that only its turning is known. There all
+            paths are regenerated from the bodies' motion alone, and the camera goes where they put it.
 
     Returns:
-        The motions with new `transl`, and what was done to each. A person whose path is not regenerated comes back as
-        they were.
+        The motions with new `transl`, what was done to each, and the camera. A person whose path is not regenerated
+        comes back as they were.
 
     Raises:
         RecoverError: the weights file that the settings name cannot be used.
@@ -79,9 +67,10 @@ def regenerate_paths(
                 "There are no weights for the trajectory network, so people's paths were not regenerated; they are as "
                 "the video and the standing feet say."
             )
-        return motions, [_untouched(motion) for motion in motions]
+        return motions, [_untouched(motion) for motion in motions], world
+    carried = carried if carried and file is not None else {}
     people = {
-        i: _person(video, own, motion, body, settings)
+        i: person_of(video, own, motion, body, settings, motion.shot in carried)
         for i, (own, motion) in enumerate(zip(evidence, motions, strict=True))
         if len(motion.frames) > 1 and _is_finite(motion)
     }
@@ -90,56 +79,36 @@ def regenerate_paths(
         priors = _from_network(file, [people[i] for i in chosen], world, settings, ctx)
     else:
         priors = [_from_feet(people[i], settings) for i in chosen]
+    by_person = dict(zip(chosen, priors, strict=True))
+    for shot, frames in carried.items():
+        if own := [i for i in chosen if people[i].motion.shot == shot]:
+            told = [(people[i], evidence[i], by_person[i]) for i in own]
+            world, moved = follow_people(told, frames, video, world, body)
+            people |= dict(zip(own, moved, strict=True))
     out, reports = list(motions), [_untouched(motion) for motion in motions]
-    for i, prior in zip(chosen, priors, strict=True):
-        out[i], reports[i] = _fused(people[i], prior, world, settings)
+    for i, prior in by_person.items():
+        out[i], reports[i] = _fused(people[i], prior, world, settings, people[i].motion.shot in carried)
     ctx.progress(1.0, sum(len(motion.frames) for motion in motions))
-    return out, reports
-
-
-@dataclass(frozen=True)
-class _Prior:
-    path: Array
-    sigma_v: Array
-    name: str
-    windows: int
-    seeds: int
-
-
-def _person(
-    video: Video, evidence: PoseEvidence, motion: WorldMotion, body: Body, settings: TrajectorySettings
-) -> _Person:
-    time_s = video.time_s[motion.frames]
-    soles = find_soles(body, motion.betas)
-    joints, rotations = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
-    feet = soles.of(joints, rotations)[:, :, :2].reshape(-1, 4, 3)
-    contact = detect(feet, soles.clearance[:, :2].ravel(), time_s, motion.valid, ContactSettings())
-    confidence = confidence_of(motion.valid, motion.confidence)
-    wanted = triggered(confidence, evidence.depth_sigma, _slip(feet, contact, time_s), time_s, settings)
-    wanted &= bool(motion.valid.any())  # else there is nothing to tie a path to
-    return _Person(motion, time_s, soles, joints, feet, contact, confidence, wanted)
+    return out, reports, world
 
 
 def _is_finite(motion: WorldMotion) -> bool:
     return all(np.isfinite(values).all() for values in (motion.transl, motion.global_orient, motion.body_pose))
 
 
-def _slip(feet: Array, contact: NDArray[np.bool_], time_s: Array) -> Array:
-    if len(feet) < 2:
-        return np.zeros(len(feet))
-    speed = np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=-1) / np.maximum(np.diff(time_s), 1e-4)[:, None]
-    both = contact[1:] & contact[:-1]
-    mean = (speed * both).sum(1) / np.maximum(both.sum(1), 1)
-    return np.concatenate([mean[:1], mean])
-
-
 def _from_network(
-    file: Path, people: list[_Person], world: WorldFrame, settings: TrajectorySettings, ctx: StageContext
-) -> list[_Prior]:
+    file: Path, people: list[Person], world: WorldFrame, settings: TrajectorySettings, ctx: StageContext
+) -> list[Prior]:
     from ...models.trajectory.regenerate import FPS, regenerate
     from ...models.trajectory.weights_file import load_weights
 
     loaded = load_weights(file, ctx.device)
+    if loaded.network.config.condition_of != "joints":
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"The trajectory weights {file} were trained on joints' rotations, for comparison only.",
+            "Name weights that were trained on joints' places, or leave the setting empty.",
+        )
     gpu = ctx.device != "cpu"
     clocks = [clock_times(person.time_s, FPS) for person in people]
     joints = [
@@ -172,36 +141,33 @@ def _from_network(
         path = cubic(clock, prior.path.double().numpy(), person.time_s)
         spread = np.nan_to_num(prior.sigma_v.double().numpy(), nan=settings.speed_sigma_mps)
         sigma = np.interp(person.time_s, clock, np.clip(spread, *_MAX_SPEED_SPREAD))
-        priors.append(_Prior(path, sigma, "network", prior.windows, prior.seeds))
+        priors.append(Prior(path, sigma, "network", prior.windows, prior.seeds))
     return priors
 
 
-def _precision(person: _Person, world: WorldFrame, settings: TrajectorySettings) -> Array:
+def _precision(person: Person, world: WorldFrame, settings: TrajectorySettings) -> Array:
     sigma = np.full(len(person.time_s), settings.speed_sigma_mps)
     return precision_of(_ray(person, world), person.confidence, sigma, settings.lateral_s, settings.depth_s)
 
 
-def _ray(person: _Person, world: WorldFrame) -> Array:
+def _ray(person: Person, world: WorldFrame) -> Array:
     """Unit vectors `[N,3]` from the camera to the pelvis."""
     ray = person.joints[:, 0] - world.cam_pos_world[person.motion.frames]
     return ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
 
 
-def _from_feet(person: _Person, settings: TrajectorySettings) -> _Prior:
+def _from_feet(person: Person, settings: TrajectorySettings) -> Prior:
     pelvis = person.joints[:, 0]
     path = odometry(pelvis, person.feet - pelvis[:, None], person.contact, person.confidence, person.time_s)
-    return _Prior(path, np.full(len(path), settings.speed_sigma_mps), "contacts", 0, 0)
+    return Prior(path, np.full(len(path), settings.speed_sigma_mps), "contacts", 0, 0)
 
 
 def _fused(
-    person: _Person, prior: _Prior, world: WorldFrame, settings: TrajectorySettings
+    person: Person, prior: Prior, world: WorldFrame, settings: TrajectorySettings, carried: bool
 ) -> tuple[WorldMotion, TrajectoryReport]:
     observed = person.joints[:, 0]
-    aligned = align(prior.path, observed, person.confidence)
-    clearance = person.soles.clearance[:, :2].ravel()
-    count = person.contact.sum(1)
-    rise = ((clearance - person.feet[..., 1]) * person.contact).sum(1) / np.maximum(count, 1)
-    floor = Floor(observed[:, 1] + rise, count > 0)
+    # What a carried camera saw lies where the prior put the camera: there is no other direction or size to go by.
+    aligned = (shifted if carried else align)(prior.path, observed, person.confidence)
     path = fuse(
         observed,
         aligned.path,
@@ -211,7 +177,7 @@ def _fused(
         person.time_s,
         settings.lateral_s,
         settings.depth_s,
-        floor,
+        person.floor(),
         ~person.regenerate,
     )
     path = np.where(person.regenerate[:, None], path, observed)

@@ -7,7 +7,7 @@ from typing import Final
 from ...protocol.errors import ErrorCode, RecoverError
 from .settings import TrajectorySettings
 
-BUNDLED: Final = Path(__file__).parents[2] / "weights" / "trajectory.safetensors"
+BUNDLED: Final = Path(__file__).parents[2] / "weights" / "trajectory_open.safetensors"
 """Where the product's own weights lie, if it has any."""
 
 

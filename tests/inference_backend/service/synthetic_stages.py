@@ -136,14 +136,14 @@ class SyntheticStages(Stages):
         ]
         return WorldFrame(np.tile(flip, (T, 1, 1)), np.zeros((T, 3)), (True,), ("feet",)), placed
 
-    def regenerate_paths(self, video, world, evidence, motions, body, settings, ctx):
+    def regenerate_paths(self, video, world, evidence, motions, body, settings, ctx, carried=None):
         self.act("trajectory", ctx)
         none = [np.zeros(len(m.frames), bool) for m in motions]
         reports = [
             TrajectoryReport(m.person_id, "none", no, no.astype(np.float32), 0, 0, 0.0, 1.0)
             for m, no in zip(motions, none, strict=True)
         ]
-        return motions, reports
+        return motions, reports, world
 
     def find_contacts(self, video, motion, body, settings, ctx):
         self.act("contacts", ctx)

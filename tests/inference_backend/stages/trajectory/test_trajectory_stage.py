@@ -54,7 +54,7 @@ def weights(tmp_path_factory):
 def run(studio, scene, *, said=None, **settings):
     video, world, evidence, motion = scene
     ctx = StageContext(note=[].append if said is None else said.append)
-    (out,), (report,) = regenerate_paths(
+    (out,), (report,), _ = regenerate_paths(
         video, world, [evidence], [motion], studio.body, TrajectorySettings(**settings), ctx
     )
     return out, report
@@ -172,13 +172,13 @@ def test_several_people_at_once_are_as_each_alone(studio, scene, weights):
     video, world, evidence, motion = scene
     short = (studio.shorter(evidence, 90), studio.shorter(motion, 90))
     settings = TrajectorySettings(trigger="always", weights=weights, steps=2)
-    both, reports = regenerate_paths(
+    both, reports, _ = regenerate_paths(
         video, world, [evidence, short[0]], [motion, short[1]], studio.body, settings, StageContext()
     )
-    (alone,), _ = regenerate_paths(video, world, [short[0]], [short[1]], studio.body, settings, StageContext())
+    (alone,), _, _ = regenerate_paths(video, world, [short[0]], [short[1]], studio.body, settings, StageContext())
     np.testing.assert_allclose(both[1].transl, alone.transl, atol=1e-3)
     assert [report.windows for report in reports] == [2, 1]
-    assert regenerate_paths(video, world, [], [], studio.body, settings, StageContext()) == ([], [])
+    assert regenerate_paths(video, world, [], [], studio.body, settings, StageContext()) == ([], [], world)
 
 
 def test_other_frame_rates(studio, weights):
