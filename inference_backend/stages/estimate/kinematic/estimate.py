@@ -67,7 +67,8 @@ def fit(
     settings: KinematicSettings,
     ctx: StageContext,
 ) -> tuple[Motion, Array]:
-    """Fit the motion on the clock: shape first, then all windows.
+    """Fit the motion on the clock: shape first, then all windows. Before a camera that turns it is fitted in the axes
+    of the shot's first frame, where feet that stand are still.
 
     Returns:
         The motion as one window `[1,M,...]`, and the trust `[M,33]` that the landmarks were given.
@@ -82,6 +83,8 @@ def fit(
         for p in _parts(M)
     ]
     pelvis, root, z = (torch.cat([getattr(start, name) for start in starts]) for name in ("pelvis", "root", "z"))
+    if whole.turn is not None:
+        pelvis, root = (whole.turn[0] @ pelvis[..., None])[..., 0], whole.turn[0] @ root
     pelvis = torch.from_numpy(fill(pelvis.numpy()[:, None], trust.mean(axis=1, keepdims=True))[:, 0])
     spans = window_spans(M, settings)
     best = max(range(len(spans)), key=lambda i: float(trust[spans[i][0] : spans[i][1]].sum()))
@@ -165,10 +168,14 @@ def _at_source(
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
     points = _points(figure, prior, motion)
+    if observed.turn is not None:
+        points = points @ observed.turn
     support = support_of(points, observed.rays, trust, settings)
     depth_sigma = depth_sigma_of(points, trust * support, observed.seen, settings)
     pelvis = cubic(observed.time_s, motion.pelvis[0].numpy(), time_s)
     root = _smooth_root(observed.time_s, motion.root[0].numpy(), time_s)
+    if (turn := camera.turn_of(track.frames)) is not None:
+        pelvis, root = np.einsum("nji,nj->ni", turn, pelvis), turn.swapaxes(1, 2) @ root
     z = torch.from_numpy(cubic(observed.time_s, motion.z[0].numpy(), time_s))
     there = Motion(torch.from_numpy(pelvis)[None], torch.from_numpy(root)[None], z[None], motion.betas)
     local, _ = local_rotations(prior, z)

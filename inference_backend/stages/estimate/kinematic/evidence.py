@@ -58,8 +58,9 @@ class Evidence:
         trust: `[B,T,P]`, 1 / sigma in units of the landmark sigma: 1 for a well visible landmark, 0 for none.
         bones: `[B,T,Nb,3]`, unit directions of the world landmarks' bones in the person's view.
         bone_trust: `[B,T,Nb]`, as `trust`.
-        view: `[B,T,3,3]`, rotation from the camera into the view that looks straight at the person.
+        view: `[B,T,3,3]`, rotation from the motion's axes into the view that looks straight at the person.
         present: `[B,T]`, 1 where the frame is part of the clip, 0 where it only fills a window up.
+        turn: `[B,T,3,3]`, rotation from each frame's camera axes to the motion's; None where they are the same.
     """
 
     rays: Tensor
@@ -68,10 +69,14 @@ class Evidence:
     bone_trust: Tensor
     view: Tensor
     present: Tensor
+    turn: Tensor | None = None
 
-    def windows(self, index: slice) -> "Evidence":
-        """Some of the windows."""
-        return Evidence(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
+    def seen_from_camera(self, vectors: Tensor) -> Tensor:
+        """Columns `[B,T,...,3,n]` in the motion's axes, or derivatives, in each frame's camera axes."""
+        if self.turn is None:
+            return vectors
+        back = self.turn.mT
+        return back.reshape(*back.shape[:2], *[1] * (vectors.ndim - 4), 3, 3) @ vectors
 
 
 def view_rotation(rays: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from ....geometry.clock import clock_times, sample_seen
+from ....geometry.clock import clock_times, sample_seen, slerp
 from ....geometry.projection import undistort
 from ....records.camera import Camera
 from ....records.people import PersonTrack
@@ -21,13 +21,19 @@ _KERNEL = np.exp(-0.5 * (np.arange(-4, 5) / 1.5) ** 2)
 
 @dataclass(frozen=True)
 class Observed:
-    """Landmarks of M frames on the 30 fps clock: seen `[M]`, rays `[M,33,2]`, visibility `[M,33]`, world `[M,33,3]`."""
+    """Landmarks of M frames on the 30 fps clock: seen `[M]`, rays `[M,33,2]`, visibility `[M,33]`, world `[M,33,3]`.
+
+    Attributes:
+        turn: `[M,3,3]`, from each frame's camera axes to those of the shot's first frame, in which a camera that turns
+            is still; None where it does not turn.
+    """
 
     time_s: Array
     seen: NDArray[np.bool_]
     rays: Array
     visibility: Array
     world: Array
+    turn: Array | None = None
 
 
 def observe(video: Video, track: PersonTrack, camera: Camera) -> Observed:
@@ -38,7 +44,10 @@ def observe(video: Video, track: PersonTrack, camera: Camera) -> Observed:
     finite = np.isfinite(rays).all((1, 2)) & np.isfinite(world).all((1, 2)) & np.isfinite(visibility).all(1)
     clock = clock_times(time_s)
     seen, (rays, visibility, world) = sample_seen(time_s, track.seen & finite, clock, rays, visibility, world)
-    return Observed(clock, seen, np.nan_to_num(rays), np.nan_to_num(visibility), np.nan_to_num(world))
+    turn = camera.turn_of(track.frames)
+    if turn is not None:
+        turn = slerp(time_s, turn, clock)
+    return Observed(clock, seen, np.nan_to_num(rays), np.nan_to_num(visibility), np.nan_to_num(world), turn)
 
 
 def fill(values: Array, weight: Array) -> Array:
@@ -72,7 +81,7 @@ def _view(observed: Observed, trust: Array) -> Tensor:
 
 
 def build_evidence(observed: Observed, trust: Array) -> tuple[Evidence, Tensor]:
-    """Evidence of M frames as one window; and for the start smoothed world landmarks `[M,33,3]`, camera's axes."""
+    """Evidence of M frames as one window; and for the start smoothed world landmarks `[M,33,3]`, each frame's axes."""
     view = _view(observed, trust)
     world = torch.from_numpy(observed.world)
     vectors = BONES @ world
@@ -83,7 +92,11 @@ def build_evidence(observed: Observed, trust: Array) -> tuple[Evidence, Tensor]:
     smooth = torch.from_numpy(fill(observed.world, trust))
     landmarks = (view.transpose(-1, -2)[:, None] @ smooth[..., None])[..., 0]
     present = torch.ones(1, len(trust), dtype=torch.float64)
+    turn = None
+    if observed.turn is not None:
+        turn = torch.from_numpy(observed.turn)[None]
+        view = view @ turn[0].mT
     evidence = Evidence(
-        torch.from_numpy(observed.rays)[None], t[None], bones[None], bone_trust[None], view[None], present
+        torch.from_numpy(observed.rays)[None], t[None], bones[None], bone_trust[None], view[None], present, turn
     )
     return evidence, landmarks

@@ -32,8 +32,8 @@ class Motion:
     """The unknowns of B windows of T frames.
 
     Attributes:
-        pelvis: `[B,T,3]`, camera frame, metres.
-        root: `[B,T,3,3]`, pelvis to camera.
+        pelvis: `[B,T,3]`, metres, in the axes of a still camera (`Evidence.turn`).
+        root: `[B,T,3,3]`, pelvis to these axes.
         z: `[B,T,D]`, pose coordinates of the prior.
         betas: `[B,10]`.
     """
@@ -160,8 +160,9 @@ class Solver:
         self, chain: Chain, posed: Posed, J: Tensor, tolerance: float, JB: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor] | tuple[()]:
         """Reprojection: the miss of each landmark's ray, in metres at the landmark's depth."""
-        depth = posed.points[..., 2:].clamp_min(_NEAREST)
-        model = posed.points[..., :2] / depth
+        points, J = self.evidence.seen_from_camera(posed.points[..., None])[..., 0], self.evidence.seen_from_camera(J)
+        depth = points[..., 2:].clamp_min(_NEAREST)
+        model = points[..., :2] / depth
         miss = (model - self.evidence.rays) * depth
         A = J[..., :2, :] - model[..., None] * J[..., 2:, :]
         squared = (miss * miss).sum(-1) * (self.evidence.trust / self.settings.landmark_sigma) ** 2
@@ -173,6 +174,7 @@ class Solver:
         chain.pull -= (A.transpose(-1, -2) @ r[..., None])[..., 0]
         if JB is None:
             return ()
+        JB = self.evidence.seen_from_camera(JB)
         AB = ((JB[..., :2, :] - model[..., None] * JB[..., 2:, :]) * root[..., None, None]).flatten(2, 3)
         corner = torch.einsum("btri,btrj->bij", AB, AB)
         return A.transpose(-1, -2) @ AB, corner, -torch.einsum("btri,btr->bi", AB, r)

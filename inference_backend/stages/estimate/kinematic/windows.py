@@ -20,12 +20,8 @@ def window_spans(frames: int, settings: KinematicSettings) -> list[tuple[int, in
 
 def stack_evidence(whole: Evidence, spans: list[tuple[int, int]]) -> Evidence:
     """Windows of a clip's evidence, stacked."""
-    return Evidence(
-        **{
-            name: torch.cat([getattr(whole, name)[:, a:b] for a, b in spans], dim=0)
-            for name in Evidence.__dataclass_fields__
-        }
-    )
+    parts = {name: value for name in Evidence.__dataclass_fields__ if (value := getattr(whole, name)) is not None}
+    return Evidence(**{name: torch.cat([value[:, a:b] for a, b in spans], dim=0) for name, value in parts.items()})
 
 
 def stack_motion(whole: Motion, spans: list[tuple[int, int]]) -> Motion:
