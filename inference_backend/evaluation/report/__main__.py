@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--docs", type=Path, default=REPOSITORY / "docs", help="folder of the page and its pictures")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin nothing new after so long")
-    parser.add_argument("--motions", type=int, default=20, help="synthetic motions")
+    parser.add_argument("--motions", type=int, default=16, help="synthetic motions")
     parser.add_argument("--moro", help="MoRo weights in place of the bundled ones")
     parser.add_argument("--rope", help="Rope weights in place of the bundled ones")
     parser.add_argument("--draw", nargs="*", default=[], help="clips whose recovered bodies may be drawn, as patterns")

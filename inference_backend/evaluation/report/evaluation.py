@@ -43,7 +43,7 @@ class Evaluation:
     work: Path
     moro: str | None = None
     rope: str | None = None
-    motions: int = 20
+    motions: int = 16
 
     @cached_property
     def cache(self) -> StageCache:
@@ -85,9 +85,14 @@ class Evaluation:
         return None if self.mocap is None else SyntheticSet(self.mocap, "test", self.motions, 120)
 
     @cached_property
+    def few_synthetic(self) -> SyntheticSet | None:
+        """Half as many, for links and ablations."""
+        return None if self.mocap is None else SyntheticSet(self.mocap, "test", max(1, self.motions // 2), 120)
+
+    @cached_property
     def long_synthetic(self) -> SyntheticSet | None:
         """Clips of 8 s, on which the stages after the estimator have a path to work on."""
-        return None if self.mocap is None else SyntheticSet(self.mocap, "test", max(1, self.motions * 2 // 5), 240)
+        return None if self.mocap is None else SyntheticSet(self.mocap, "test", max(1, self.motions * 3 // 8), 240)
 
     @cached_property
     def links(self) -> list[Way]:
@@ -121,9 +126,17 @@ class Evaluation:
 
     def estimator_units(self) -> dict[str, Unit]:
         """Estimators alone on synthetic clips, by name."""
-        if self.synthetic is None:
+        return {} if self.synthetic is None else {way.name: estimator_unit(way, self.synthetic) for way in self.ways}
+
+    def variant_units(self) -> dict[str, dict[str, Unit]]:
+        """The same for rope+moro without links, and for MoRo's ablation, beside the whole of either."""
+        if self.few_synthetic is None:
             return {}
-        return {way.name: estimator_unit(way, self.synthetic) for way in (*self.ways, *self.links, *self.ablations)}
+        both = self.way("rope+moro")
+        groups = {"links": [both, *self.links] if both is not None else [], "ablations": self.ablations}
+        return {
+            name: {way.name: estimator_unit(way, self.few_synthetic) for way in ways} for name, ways in groups.items()
+        }
 
     def stage_unit(self, way: Way) -> Unit | None:
         """A way on the long synthetic clips."""
@@ -158,6 +171,8 @@ class Evaluation:
             yield from self._on_clips(self.ways, CAMERAS)
         elif part == "synthetic":
             yield from self.estimator_units().values()
+            for units in self.variant_units().values():
+                yield from units.values()
         elif part == "stages":
             ways = [way for group in self.stage_ways().values() for way in group]
             units = [self.stage_unit(way) for way in ways]

@@ -60,7 +60,7 @@ def estimator_unit(way: Way, clips: SyntheticSet) -> Unit:
         own = getattr(way.settings, find_estimator(way.settings.estimator).settings)
         return score_estimator(way.settings.estimator, own, clips.clips, clips.body)
 
-    return Unit("synthetic", f"{way.name}, {clips.split}", way.estimator_recipe() | clips.recipe, work)
+    return Unit("synthetic", f"{way.name}, {clips.split}, {clips.count}", way.estimator_recipe() | clips.recipe, work)
 
 
 def pipeline_unit(way: Way, clips: SyntheticSet, folder: Path, cache: StageCache) -> Unit:

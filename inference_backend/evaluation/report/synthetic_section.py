@@ -8,7 +8,7 @@ from ..synthetic.compare import COLUMNS
 from . import plots
 from .evaluation import Evaluation
 from .store import Figures, Store
-from .synthetic_scores import KINDS
+from .synthetic_scores import KINDS, SyntheticSet
 from .tables import columns_of, made_by, table
 
 _PANELS: Final = {"clear": ("MPJPE", "PA-MPJPE", "PVE"), "occluded": ("MPJPE-vis", "MPJPE-occ", "PA-MPJPE")}
@@ -24,25 +24,25 @@ def synthetic_tables(evaluation: Evaluation, store: Store, images: Path) -> dict
     estimators = [way.name for way in evaluation.ways if way.name in found]
     if not estimators:
         return {}
-    what = f"{clips.count} motions of {clips.frames} frames of the test subjects, each once clear and once occluded"
-    groups = {
-        "links": (["rope+moro"], [way.name for way in evaluation.links if way.name in found]),
-        "ablations": ([], [way.name for way in evaluation.ablations if way.name in found]),
-    }
     out = {
-        "synthetic_made": made_by("synthetic", [found[name] for name in estimators], what),
+        "synthetic_made": made_by("synthetic", [found[name] for name in estimators], _what(clips)),
         "synthetic": _tables(estimators, found),
     }
-    for key, (first, names) in groups.items():
-        if names:
-            rows = [*first, *names]
-            out[key] = made_by("synthetic", [found[name] for name in rows], what) + "\n\n" + _tables(rows, found)
+    for key, variants in evaluation.variant_units().items():
+        rows = {name: figures for name, unit in variants.items() if (figures := store.get(unit)) is not None}
+        if rows and evaluation.few_synthetic is not None:
+            made = made_by("synthetic", rows.values(), _what(evaluation.few_synthetic))
+            out[key] = f"{made}\n\n{_tables(list(rows), rows)}"
     panels = {}
     for title, columns in _PANELS.items():
         series = {name: {c: found[name].values[title].get(c, math.nan) for c in columns} for name in estimators}
         panels[title] = (columns, series)
     plots.grouped_bars(images / "evaluation_synthetic.png", panels, "mm")
     return out
+
+
+def _what(clips: SyntheticSet) -> str:
+    return f"{clips.count} motions of {clips.frames} frames of the test subjects, each once clear and once occluded"
 
 
 def _tables(names: list[str], found: dict[str, Figures]) -> str:

@@ -1,0 +1,162 @@
+"""What regenerating paths is worth: `python -m inference_backend.evaluation.trajectory --mocap FOLDER --out FOLDER`.
+
+Motions of held-back subjects before virtual cameras, through the product's own stages with the default estimator:
+clear, partly occluded, out of sight for a while, and before a hand-held camera that walks along.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ...body.body import Body
+from ...pipeline.cache import StageCache
+from ...pipeline.settings import RecoverSettings
+from ...protocol.errors import RecoverError
+from ...stages.estimate.kinematic.landmarks import figure_of
+from ...stages.foot_lock.settings import FootLockSettings
+from ...stages.physics.settings import PhysicsSettings
+from ...stages.trajectory.settings import TrajectorySettings
+from ...training.mocap import MocapClip, read_split
+from ..metrics import align
+from ..protocols import Pair, moro, wham
+from ..synthetic.clips import SyntheticClip, choose_motions, make_clip
+from ..synthetic.compare import OCCLUDED
+from ..synthetic.corruption import Corruption
+from ..synthetic.whole_pipeline import pair_of_result, recover_synthetic
+from .following import follow
+
+KINDS: Final = ("clear", "occluded", "out of sight", "carried")
+_AWAY: Final = (80, 140)
+"""Frames in which nobody is seen."""
+_COLUMNS: Final = ("W-MPJPE", "WA-MPJPE", "W-MPJPE-rigid", "WA-MPJPE-rigid", "RTE", "path", "hidden", "MPJPE", "Sliding",
+                   "Jitter")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Case:
+    clip: SyntheticClip
+    world: np.ndarray | None
+    away: np.ndarray
+
+
+def _cases(kind: str, motions: list[MocapClip], frames: int, body: Body) -> Iterator[_Case]:
+    figure = figure_of(body)
+    for i, motion in enumerate(motions):
+        nobody = np.zeros(frames, bool)
+        if kind == "carried":
+            followed = follow(motion, figure, frames=frames, seed=i, corruption=Corruption())
+            yield _Case(followed.clip, followed.joints_world, nobody)
+            continue
+        corruption = OCCLUDED if kind == "occluded" else Corruption()
+        clip = make_clip(motion, figure, frames=frames, seed=i, corruption=corruption)
+        if kind == "out of sight":
+            nobody[_AWAY[0] : _AWAY[1]] = True
+            track = clip.track
+            hidden = {
+                name: np.where(nobody.reshape(-1, *[1] * (values.ndim - 1)), empty, values).astype(values.dtype)
+                for name, empty in (("keypoints", np.nan), ("keypoints_world", np.nan), ("visibility", 0))
+                for values in (getattr(track, name),)
+            }
+            clip = replace(clip, track=replace(track, seen=track.seen & ~nobody, **hidden))
+        yield _Case(clip, None, nobody)
+
+
+def _ways(weights: str | None) -> dict[str, RecoverSettings]:
+    def way(trigger: str, lock: bool = True, physics: str = "never", steps: int = 0, guide: bool = False):
+        return RecoverSettings(
+            trajectory=TrajectorySettings(trigger=trigger, weights=weights, steps=steps, guide=guide),
+            foot_lock=FootLockSettings() if lock else FootLockSettings(strength=0.0),
+            physics=PhysicsSettings(mode=physics),
+        )
+
+    return {
+        "never": way("never"),
+        "auto": way("auto"),
+        "always": way("always"),
+        "always, guided": way("always", guide=True),
+        "always, 100 steps": way("always", steps=100),
+        "never, no lock": way("never", lock=False),
+        "always, no lock": way("always", lock=False),
+        "never, physics auto": way("never", physics="auto"),
+        "auto, physics auto": way("auto", physics="auto"),
+    }
+
+
+def _scores(pairs: list[Pair], paths: list[np.ndarray], away: list[np.ndarray]) -> dict[str, float]:
+    """The protocols' figures; `path` and `hidden`: the pelvis' distance in mm after a rigid fit where somebody is seen,
+    there and where nobody is.
+    """
+    seen, unseen = [], []
+    for pair, found, gap in zip(pairs, paths, away, strict=True):
+        true = pair.ref_world[:, 0]
+        off = 1000 * np.linalg.norm(align(found[~gap], true[~gap], scale=False)(found) - true, axis=1)
+        seen.append(off[~gap])
+        unseen.append(off[gap])
+    hidden = np.concatenate(unseen)
+    world = wham(pairs)
+    return (
+        {name: moro(pairs)[name] for name in ("MPJPE", "Jitter", "Sliding")}
+        | {name: world[name] for name in _COLUMNS[:5]}
+        | {"path": float(np.concatenate(seen).mean()), "hidden": float(hidden.mean()) if len(hidden) else np.nan}
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    ways = _ways(None)
+    parser = argparse.ArgumentParser(prog="python -m inference_backend.evaluation.trajectory", description=__doc__)
+    parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for scores.json and what stages leave")
+    parser.add_argument("--weights", type=Path, help="of the denoiser; the bundled ones by default")
+    parser.add_argument("--clips", type=int, default=8, help="motions; each is seen in every kind of clip")
+    parser.add_argument("--frames", type=int, default=240)
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--ways", nargs="*", choices=sorted(ways), default=list(ways))
+    parser.add_argument("--split", choices=("val", "test"), default="val")
+    arguments = parser.parse_args(argv)
+    ways = _ways(None if arguments.weights is None else str(arguments.weights))
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    try:
+        body = Body.load(None)
+        motions = choose_motions(
+            list(read_split(arguments.mocap, arguments.split)), arguments.clips, frames=arguments.frames
+        )
+        cache = StageCache(arguments.out / "cache")
+        for kind in arguments.kinds:
+            cases = list(_cases(kind, motions, arguments.frames, body))
+            scores[kind] = {}
+            for name in arguments.ways:
+                pairs, paths = [], []
+                for i, case in enumerate(cases):
+                    recipe = {"kind": kind, "clip": case.clip.name, "frames": arguments.frames, "seed": i}
+                    folder = arguments.out / kind.replace(" ", "_")
+                    result = recover_synthetic(case.clip, recipe, ways[name], folder, cache)
+                    pair = pair_of_result(case.clip, result, body)
+                    if case.world is not None:
+                        pair = replace(pair, ref_world=case.world, ref_feet=None)
+                    pairs.append(pair)
+                    paths.append(result.people[0].motion.joints_world[:, 0].astype(np.float64))
+                scores[kind][name] = _scores(pairs, paths, [case.away for case in cases])
+            print(_table(kind, scores[kind]), flush=True)
+    except RecoverError as error:
+        print(error, file=sys.stderr)
+        return 1
+    (arguments.out / "scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
+    return 0
+
+
+def _table(kind: str, rows: dict[str, dict[str, float]]) -> str:
+    lines = [f"\n| {kind} | " + " | ".join(_COLUMNS) + " |", "|---" * (len(_COLUMNS) + 1) + "|"]
+    for name, row in rows.items():
+        lines.append(f"| {name} | " + " | ".join(f"{row[c]:.1f}" for c in _COLUMNS) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
