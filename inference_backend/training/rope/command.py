@@ -38,9 +38,7 @@ def train_rope(
             continue
         start = _start(stage, arguments.out, arguments.init_from if number == 0 else None)
         context = RopeContext(size, arguments.data, arguments.out, device, arguments.seed, start, arguments.variant)
-        budget = Budget(
-            minutes, steps=arguments.steps, rate=size.plans[stage].rate, save_every=arguments.save_every
-        )
+        budget = Budget(minutes, steps=arguments.steps, rate=size.plans[stage].rate, save_every=arguments.save_every)
         made = RopeStage(context, stage)
         loop = Loop(made, budget, arguments.out, context.generator, device, say, arguments.board)
         loop.run(arguments.resume, deadline)

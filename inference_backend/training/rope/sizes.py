@@ -32,7 +32,7 @@ ROPE_SIZES: Final[dict[str, RopeSize]] = {
         config=replace(
             _OPEN, channels=(16, 32, 64), blocks=1, neck=32, trunk=32, trunk_layers=1, shape_hidden=128, pose_hidden=96
         ),
-        plans={"rope_1": StagePlan(0.6, 64, 12, 2e-3), "rope_2": StagePlan(0.4, 64, 12, 1e-3)},
+        plans={"rope_1": StagePlan(0.6, 32, 12, 1.5e-3), "rope_2": StagePlan(0.4, 32, 12, 8e-4)},
     ),
     "gpu": RopeSize(
         config=_OPEN,

@@ -28,8 +28,9 @@ from .synthesis import SPACING, ProxyBatch, ProxySynthesis
 
 LOSS_WEIGHTS: Final = LossWeights(joints=30.0, image=15.0)
 """Places of joints weigh more than in PARE's ratios: they are what is scored, and here they are known exactly."""
-_VALIDATION_BATCHES, _VALIDATION_BATCH = 4, 128
-_NORM_BATCHES: Final = 8
+_VALIDATION_BATCHES: Final = 8
+"""Of twice the training's size."""
+_NORM_BATCHES: Final = 12
 
 
 class RopeContext:
@@ -171,7 +172,7 @@ class RopeStage:
         windows, synthesis = self.context.source("val", torch.Generator(device).manual_seed(1))
         sums: dict[str, list[float]] = {}
         for _ in range(_VALIDATION_BATCHES):
-            batch = synthesis.batch(windows.draw(_VALIDATION_BATCH, self.plan.frames))
+            batch = synthesis.batch(windows.draw(2 * self.plan.batch, self.plan.frames))
             terms, found = self._terms(batch)
             true = self._joints(batch.targets.rotations, batch.targets.betas)
             scores = pose_scores(found[:, None], true[:, None], batch.hidden[:, None])

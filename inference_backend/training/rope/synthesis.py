@@ -1,4 +1,4 @@
-"""Rope's training batches, made on the device: people before virtual cameras as proxy images, with what is true of them.
+"""Rope's training batches, made on the device: people before virtual cameras as proxy images, with what is true.
 
 Landmarks are those of the simulated landmarker (`training.data`). Silhouettes are splats of the posed body, cut by what
 is in the way, with a segmenter's errors. Part masks stay whole where something is in the way: attention is to learn
@@ -150,7 +150,9 @@ class ProxySynthesis:
         kept = (uniform((count, 1, 1), self.generator) >= _NO_WORLD).float()
         images = proxy_image(keypoints, seen.visibility[:, middle], seen.world[:, middle] * kept, silhouette, box)
 
-        joints = torch.cat((posed.joints[:, middle], local[:, middle][:, _FINGERS]), 1) + windows.pelvis[:, middle, None]
+        joints = (
+            torch.cat((posed.joints[:, middle], local[:, middle][:, _FINGERS]), 1) + windows.pelvis[:, middle, None]
+        )
         visible = self._visible(cameras.see(joints), true_box, cameras.border, hiders, hidden)
         known = torch.ones(count, rotations.shape[1], device=K.device)
         targets = RopeTargets(rotations, windows.betas, pelvis, K, box, small.long(), visible, known)

@@ -14,7 +14,7 @@ from ....protocol.errors import ErrorCode, RecoverError
 from ..trained_body import TrainedBody
 from .settings import RopeSettings
 
-BUNDLED: Final = Path(__file__).resolve().parents[3] / "weights" / "rope.safetensors"
+BUNDLED: Final = Path(__file__).resolve().parents[3] / "weights" / "rope_open.safetensors"
 
 
 def weights_path(settings: RopeSettings) -> Path:

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import pytest
+import roma
 import torch
 
 from inference_backend.geometry.projection import project
@@ -6,12 +9,16 @@ from inference_backend.models.rope.camera import (
     ASPECT,
     MARGIN,
     box_feature,
+    camera_from_box,
     depth_sigma,
     lift,
     square_box,
     weak_camera,
     weak_projection,
 )
+from inference_backend.models.rope.config import OPEN
+from inference_backend.models.rope.network import Rope
+from inference_backend.models.rope.proxy import PROXY_CHANNELS
 
 K = torch.tensor([[900.0, 0, 630], [0, 900, 350], [0, 0, 1]], dtype=torch.float64)
 
@@ -49,6 +56,31 @@ def test_scales_that_are_not_positive_stay_before_the_camera():
 def test_box_feature_is_cliffs():
     feature = box_feature(torch.tensor([[630.0 + 90, 350 - 45, 0.24 * 900 + 0.06 * 900]]), K.float())
     torch.testing.assert_close(feature, torch.tensor([[0.28, -0.14, 1.0]]))
+
+
+def test_the_view_of_a_box_looks_at_its_middle_and_is_not_rolled():
+    boxes = torch.tensor([[630.0, 350, 300], [1200.0, 80, 200], [20.0, 700, 90]])
+    turn = camera_from_box(box_feature(boxes, K.float().expand(3, 3, 3)))[:, 0]
+    torch.testing.assert_close(turn[0], torch.eye(3))
+    assert roma.is_rotation_matrix(turn, epsilon=1e-5)
+    middles = project(turn[:, None, :, 2] * 3.0, K.float().expand(3, 3, 3))[:, 0]
+    torch.testing.assert_close(middles, boxes[:, :2], atol=1e-2, rtol=0)
+    assert turn[:, 1, 0].abs().max() < 1e-6, "its right stays level"
+
+
+def test_the_same_picture_beside_the_middle_is_somebody_who_is_turned_with_the_view():
+    torch.manual_seed(0)
+    model = Rope(
+        replace(OPEN, channels=(8, 12), neck=8, trunk=8, token=8, heads=2, shape_hidden=8, pose_hidden=8)
+    ).eval()
+    image = torch.rand(1, PROXY_CHANNELS, 64, 48).expand(2, -1, -1, -1)
+    feature = box_feature(torch.tensor([[630.0, 350, 300], [1100.0, 350, 300]]), K.float())
+    ahead, aside = model(image, feature).rotations
+    torch.testing.assert_close(aside[0], camera_from_box(feature)[1, 0] @ ahead[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(aside[1:], ahead[1:], atol=1e-5, rtol=0)
+    model.config = replace(model.config, turn_to_box=False)
+    ahead, aside = model(image, feature).rotations
+    torch.testing.assert_close(aside, ahead, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("wide", [False, True])

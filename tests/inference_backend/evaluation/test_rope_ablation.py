@@ -1,0 +1,59 @@
+"""The ablation's command on a made-up archive and tiny networks."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inference_backend.body.body import Body
+from inference_backend.evaluation import rope_ablation
+from inference_backend.models.rope.weights_file import load_rope
+from inference_backend.training.data.archive import write_archive
+from inference_backend.training.data.posing import flat_handed
+from inference_backend.training.data.retarget import Motion
+from inference_backend.training.rope.sizes import ROPE_SIZES
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """Somebody who stands and turns, as a folder that `prepare` leaves."""
+    frames = 40
+    turn = np.linspace(0, 6, frames)
+    rotations = np.tile(np.eye(3), (frames, 22, 1, 1))
+    rotations[:, 0, 0, 0] = rotations[:, 0, 2, 2] = np.cos(turn)
+    rotations[:, 0, 0, 2], rotations[:, 0, 2, 0] = np.sin(turn), -np.sin(turn)
+    pelvis = np.tile([0.0, 0.95, 0.0], (frames, 1))
+    motion = Motion(
+        "1_01#0", 1, False, np.zeros(10), rotations, pelvis, np.zeros(22), np.zeros(frames), np.zeros(frames)
+    )
+    folder = tmp_path / "motion"
+    for split in ("train", "val"):
+        write_archive(folder / f"{split}.npz", [motion], flat_handed(Body.load()).sha256)
+    return folder
+
+
+def test_variants_are_trained_alike_and_listed(prepared, tmp_path, monkeypatch, capsys):
+    size = ROPE_SIZES["cpu"]
+    config = replace(
+        size.config, channels=(8, 12), neck=8, trunk=8, token=8, heads=2, isl_layers=1, shape_hidden=8, pose_hidden=8
+    )
+    plans = {name: replace(plan, batch=4, frames=4) for name, plan in size.plans.items()}
+    monkeypatch.setitem(ROPE_SIZES, "cpu", replace(size, config=config, plans=plans))
+    out = tmp_path / "out"
+    arguments = ["--data", str(prepared), "--out", str(out), "--steps", "5", "--device", "cpu"]
+    assert rope_ablation.main([*arguments, "--variants", "full", "no_whobo"]) == 0
+    rows = json.loads((out / "ablation.json").read_text(encoding="utf-8"))
+    assert list(rows) == ["full", "no_whobo"]
+    assert all(np.isfinite(list(row.values())).all() for row in rows.values())
+    assert rows["full"]["parameters"] > rows["no_whobo"]["parameters"]
+    model, metadata = load_rope(out / "no_whobo" / "rope_2.safetensors")
+    assert not model.config.use_whobo
+    assert metadata["steps"] == "2", "three steps with the loss on attention, two without"
+    assert "| no_whobo |" in capsys.readouterr().out
+
+
+def test_missing_data_says_how_to_make_it(tmp_path, capsys):
+    arguments = ["--data", str(tmp_path), "--out", str(tmp_path), "--steps", "1", "--device", "cpu"]
+    assert rope_ablation.main(arguments) == 1
+    assert "prepare" in capsys.readouterr().err
