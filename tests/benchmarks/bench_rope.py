@@ -1,8 +1,9 @@
 """Rope's speed on proxy images, with random weights: `python tests/benchmarks/bench_rope.py [--device cpu|cuda] [...]`.
 
-The open configuration as the estimator runs it, in batches of 64 frames: drawing the proxy images, the network, and for
-training the splats of posed bodies. On a busy machine read the processor time of one thread: two quiet cores take half
-of it. `share_of_product` is the network's arithmetic rate over that of a large matrix product in the same run.
+Both sizes of the open configuration as the estimator runs them, in batches of 64 frames: drawing the proxy images, the
+network, and for training the splats of posed bodies. On a busy machine read the processor time of one thread: two quiet
+cores take half of it. `share_of_product` is the network's arithmetic rate over that of a large matrix product in the
+same run.
 """
 
 import argparse
@@ -21,11 +22,12 @@ sys.path.insert(0, str(ROOT))
 from inference_backend.body.body import Body  # noqa: E402
 from inference_backend.evaluation.sensitivity import posed_subject  # noqa: E402
 from inference_backend.models.rope.camera import square_box  # noqa: E402
-from inference_backend.models.rope.config import ABLATIONS, OPEN, ablation  # noqa: E402
+from inference_backend.models.rope.config import ABLATIONS, ablation  # noqa: E402
 from inference_backend.models.rope.network import Rope  # noqa: E402
 from inference_backend.models.rope.proxy import proxy_image  # noqa: E402
 from inference_backend.models.rope.splat import visible_labels  # noqa: E402
 from inference_backend.models.rope.surface_cloud import SurfaceCloud  # noqa: E402
+from inference_backend.training.rope.sizes import ROPE_SIZES  # noqa: E402
 
 BATCH = 64
 
@@ -93,15 +95,18 @@ def main() -> None:
     clock = 0 if device == "cuda" else 1
     rate = 2 * size**3 / product[clock]
 
-    for variant in ABLATIONS if options.variants else ("full",):
+    configs = {f"size {name}": size.config for name, size in ROPE_SIZES.items()}
+    if options.variants:
+        configs |= {f"size gpu, {name}": ablation(ROPE_SIZES["gpu"].config, name) for name in ABLATIONS}
+    for name, config in configs.items():
         torch.manual_seed(0)
-        model = Rope(ablation(OPEN, variant)).eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        model = Rope(config).eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
         with torch.inference_mode():
             times = clocked(device, lambda m=model: m(images, box), rounds)
         millions = multiplications(model, images, box)
         share = 2e6 * millions * BATCH / times[clock] / rate
         weights = sum(p.numel() for p in model.parameters()) / 1e6
-        report(f"network, {variant}", device, times, share_of_product=share, MMAC=millions, parameters_M=weights)
+        report(f"network, {name}", device, times, share_of_product=share, MMAC=millions, parameters_M=weights)
 
     marks = torch.rand(BATCH, 33, 2, device=device) * 300
     seen, world = torch.rand(BATCH, 33, device=device), torch.randn(BATCH, 33, 3, device=device)
