@@ -34,8 +34,8 @@ from .following import follow
 KINDS: Final = ("clear", "occluded", "out of sight", "carried")
 _AWAY: Final = (80, 140)
 """Frames in which nobody is seen."""
-_COLUMNS: Final = ("W-MPJPE", "WA-MPJPE", "W-MPJPE-rigid", "WA-MPJPE-rigid", "RTE", "path", "hidden", "MPJPE", "Sliding",
-                   "Jitter")  # fmt: skip
+_WORLD: Final = ("W-MPJPE", "WA-MPJPE", "W-MPJPE-rigid", "WA-MPJPE-rigid", "RTE")
+_COLUMNS: Final = (*_WORLD, "path", "hidden", "MPJPE", "Sliding", "Jitter")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def _cases(kind: str, motions: list[MocapClip], frames: int, body: Body) -> Iter
 
 
 def _ways(weights: str | None) -> dict[str, RecoverSettings]:
-    def way(trigger: str, lock: bool = True, physics: str = "never", steps: int = 0, guide: bool = False):
+    def way(
+        trigger: str, lock: bool = True, physics: str = "never", steps: int = 0, guide: bool = False
+    ) -> RecoverSettings:
         return RecoverSettings(
             trajectory=TrajectorySettings(trigger=trigger, weights=weights, steps=steps, guide=guide),
             foot_lock=FootLockSettings() if lock else FootLockSettings(strength=0.0),
@@ -102,7 +104,7 @@ def _scores(pairs: list[Pair], paths: list[np.ndarray], away: list[np.ndarray]) 
     world = wham(pairs)
     return (
         {name: moro(pairs)[name] for name in ("MPJPE", "Jitter", "Sliding")}
-        | {name: world[name] for name in _COLUMNS[:5]}
+        | {name: world[name] for name in _WORLD}
         | {"path": float(np.concatenate(seen).mean()), "hidden": float(hidden.mean()) if len(hidden) else np.nan}
     )
 

@@ -72,9 +72,9 @@ def follow(motion: MocapClip, figure: Figure, *, frames: int, seed: int, corrupt
 
     calm = gaussian_filter1d(pelvis, FPS, axis=0, mode="nearest") * [1, 0, 1]
     angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(3.0, 5.0)
-    eye = calm + [distance * np.sin(angle), rng.uniform(1.4, 1.8), distance * np.cos(angle)]
+    eye = calm + np.array([distance * np.sin(angle), rng.uniform(1.4, 1.8), distance * np.cos(angle)])
     eye = eye + 0.2 * _slow(rng, N, 1.5) * [1, 0.3, 1] + _SHAKE_M * _slow(rng, N, 0.08)
-    R = _look_at(eye, calm + [0, 0.9, 0])
+    R = _look_at(eye, calm + np.array([0, 0.9, 0]))
     R = Rotation.from_rotvec(np.deg2rad(_SHAKE_DEG) * _slow(rng, N, 0.1)).as_matrix() @ R
     focal = 1280 * rng.uniform(0.65, 0.9)
     K = np.array([[focal, 0, _SIZE[0] / 2], [0, focal, _SIZE[1] / 2], [0, 0, 1.0]])

@@ -5,12 +5,19 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool1d
 
+from .canonical import JOINT_SCALE, PATH_MEAN, PATH_STD
 from .config import TrajectoryConfig
+from .contacts import FOOT_JOINTS
 
 _CHANGE: Final = 10.0
 _STEP: Final = 1 / 30
 """What brings a condition's change from frame to frame, and a normalised path's steps, to about one."""
+_CLEARANCE: Final = (0.09, 0.09, 0.03, 0.03)
+_LOW, _NOBODY, _CALM = 0.03, -4.0, 5
+"""Metres: how high foot joints ride while they stand, and how much higher than the lowest one stands less; the odds
+that nobody stands, before anything is learned; frames, twice, over which steps are averaged."""
 
 
 def sinusoid(position: Tensor, dim: int) -> Tensor:
@@ -75,6 +82,10 @@ class TrajDenoiser(nn.Module):
         if config.rates:  # else training begins with bodies that fly about
             nn.init.zeros_(self.out.weight)
             nn.init.zeros_(self.out.bias)
+        if config.feet:
+            self.stance = nn.Linear(dim, len(FOOT_JOINTS) + 1)
+            nn.init.zeros_(self.stance.weight)
+            nn.init.zeros_(self.stance.bias)
 
     def encode(self, joints: Tensor) -> Tensor:
         """The condition's code `[B,N,condition]` for joints `[B,N,24,3]`: the same at every step of the sampling.
@@ -119,9 +130,30 @@ class TrajDenoiser(nn.Module):
             x = layer(x, shown)
             if i < half:
                 kept.append(x)
-        out = self.out(self.norm(x[:, 1:]))
-        if self.config.rates:
-            # Windows begin where x and z are zero; the height is no sum, since it does not drift.
-            walked = _STEP * (torch.cumsum(out[..., [0, 2]], dim=1) - out[:, :1, [0, 2]])
-            out = torch.stack([walked[..., 0], out[..., 1], walked[..., 1]], dim=-1)
-        return out
+        x = self.norm(x[:, 1:])
+        out = self.out(x)
+        if not self.config.rates:
+            return out
+        # Windows begin where x and z are zero; the height is no sum, since it does not drift.
+        step, height = _STEP * out[..., [0, 2]], out[..., 1]
+        if self.config.feet:
+            carried, stood = self._by_feet(joints, self.stance(x))
+            step, height = step + carried, height + stood
+        walked = torch.cumsum(step, dim=1) - step[:, :1]
+        return torch.stack([walked[..., 0], height, walked[..., 1]], dim=-1)
+
+    def _by_feet(self, joints: Tensor, stance: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps `[B,N,2]` of the pelvis over the feet that stand, and its height `[B,N]` over the lowest, normalised.
+
+        `stance [B,N,5]` is what the network makes of who stands: added to what heights say; last the odds of nobody.
+        """
+        feet = joints[:, :, list(FOOT_JOINTS)] * JOINT_SCALE
+        low = feet[..., 1] - feet.new_tensor(_CLEARANCE)
+        lowest = low.amin(-1, keepdim=True)
+        odds = torch.cat([(lowest - low) / _LOW, torch.full_like(lowest, _NOBODY)], dim=-1) + stance
+        share = odds.softmax(-1)[..., :-1, None]
+        carried = -torch.diff(feet, dim=1, prepend=feet[:, :1])[..., [0, 2]]
+        height = (-lowest[..., 0] - PATH_MEAN[1]) / PATH_STD[1]
+        step = (share * carried).sum(-2).transpose(1, 2)
+        calm = avg_pool1d(avg_pool1d(step, _CALM, 1, _CALM // 2), _CALM, 1, _CALM // 2)
+        return calm.transpose(1, 2) / PATH_STD[0], height

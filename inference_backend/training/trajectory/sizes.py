@@ -14,6 +14,7 @@ class TrajectoryPlan:
         config: of the network.
         batch: windows a step.
         frames: shortest and longest window; each step draws one length.
+        uses: how often windows are used, each time with other noise, before others are made.
         rate: peak learning rate.
     """
 
@@ -21,9 +22,10 @@ class TrajectoryPlan:
     batch: int
     frames: tuple[int, int]
     rate: float
+    uses: int = 1
 
 
 PLANS: Final[dict[str, TrajectoryPlan]] = {
-    "cpu": TrajectoryPlan(CPU, 16, (40, 120), 2e-3),
+    "cpu": TrajectoryPlan(CPU, 16, (40, 120), 2e-3, uses=2),
     "gpu": TrajectoryPlan(replace(PAPER, rates=True), 256, (60, 180), 3e-4),
 }

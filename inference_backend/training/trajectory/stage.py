@@ -20,7 +20,7 @@ from ...protocol.errors import ErrorCode, RecoverError
 from ..data.archive import MotionArchive, read_archive
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
-from .batches import FPS, Batches, on_the_floor
+from .batches import FPS, Batches, TrajectoryBatch, on_the_floor
 from .scores import path_scores
 from .sizes import TrajectoryPlan
 
@@ -83,6 +83,8 @@ class TrajectoryStage:
         self._batches = Batches(self.body, generator, condition_of, Corruption())
         self._held_back = self._read(data, "val")
         self._clock = DataClock(device)
+        self._made: TrajectoryBatch | None = None
+        self._used = 0
 
     def _read(self, data: Path, split: str) -> MotionArchive:
         return on_the_floor(read_archive(data / f"{split}.npz", self.body.sha256))
@@ -94,10 +96,7 @@ class TrajectoryStage:
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """Huber on the path and its velocity, and the speed of standing feet, at a random noise level."""
         self.network.train()
-        with self._clock.measure():
-            low, high = self.plan.frames
-            share = torch.rand((), generator=self._generator, device=self.device).item()
-            batch = self._batches.make(self._train.draw(self.plan.batch, low + int(share * (high - low + 1))))
+        batch = self._batch()
         clean = self.scale.path(batch.path)
         level = torch.randint(len(self._bars), (len(clean),), generator=self._generator, device=self.device)
         noise = torch.randn(clean.shape, generator=self._generator, device=self.device)
@@ -107,6 +106,16 @@ class TrajectoryStage:
         losses = trajectory_losses(found, clean, batch.joints, batch.contacts, mask, fps=FPS, scale=self.scale)
         figures = {name: value for name, value in losses.items() if name != "total"}
         return losses["total"], figures | {"data_ms": self._clock.milliseconds}
+
+    def _batch(self) -> TrajectoryBatch:
+        if self._made is None or self._used == self.plan.uses:
+            with self._clock.measure():
+                low, high = self.plan.frames
+                share = torch.rand((), generator=self._generator, device=self.device).item()
+                self._made = self._batches.make(self._train.draw(self.plan.batch, low + int(share * (high - low + 1))))
+            self._used = 0
+        self._used += 1
+        return self._made
 
     def _condition(self, told: Tensor) -> Tensor:
         return told if self.plan.config.condition_of == "rotations" else make_condition(told, self.scale)
