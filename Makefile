@@ -64,7 +64,7 @@ bench: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 # Measures errors and speed, and writes docs/evaluation.md; SHARED holds reference clips and motion packs. It can be
 # stopped and continued: PARTS chooses what to measure, MINUTES ends it.
 SHARED ?= ../shared
-PARTS ?= clips synthetic sample speed presets stages worst
+PARTS ?= clips worst synthetic sample speed presets stages
 MINUTES ?= 1e9
 evaluate: $(BACKEND)/.ready $(MODEL)
 	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m inference_backend.evaluation.report --clips $(SHARED)/realvideo \

@@ -174,7 +174,7 @@ def _draw_bars(path: Path, given: dict[str, Scores], baseline: Scores, clips: li
     reference = next(iter(given.values()))
 
     def with_reference(column: str) -> dict[str, dict[str, float]]:
-        return series(column) | {"reference": {clip: row[f"{column}-ref"] for clip, row in reference.items()}}
+        return series(column) | {plots.REFERENCE: {clip: row[f"{column}-ref"] for clip, row in reference.items()}}
 
     panels = {
         "PA-MPJPE": ("mm", series("PA-MPJPE")),

@@ -18,7 +18,7 @@ from .synthetic_scores import SyntheticSet, estimator_unit, pipeline_unit
 from .ways import Way, available, estimator_ways, link_ways, stage_ways
 from .worst import Moment, worst_moments, worst_unit
 
-PARTS: Final = ("clips", "synthetic", "sample", "speed", "presets", "stages", "worst")
+PARTS: Final = ("clips", "worst", "synthetic", "sample", "speed", "presets", "stages")
 """In the order in which they run."""
 _WITH_STAGES: Final = ("kinematic", "moro + refinement", "rope", "rope+moro")
 CACHE_BYTES: Final = 16 << 30

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Rows = Mapping[str, Mapping[str, float]]
 _COLOURS = ("#9aa0a6", "#3b6fb6", "#e08a2e", "#5a9e5f", "#b0527a", "#7d6bb0", "#4aa3a8")
+REFERENCE = "reference"
 
 
 def _canvas(rows: int, columns: int, size: tuple[float, float]) -> Any:
@@ -28,7 +29,9 @@ def _bars(axis: Any, groups: Sequence[str], series: Rows) -> None:
     for i, (name, values) in enumerate(series.items()):
         at = np.arange(len(groups)) + (i - 0.5 * (len(series) - 1)) * width
         heights = [values.get(group, np.nan) for group in groups]
-        axis.bar(at, heights, width, label=name, color=_COLOURS[i % len(_COLOURS)])
+        colour = "#222222" if name == REFERENCE else _COLOURS[i % len(_COLOURS)]
+        axis.bar(at, heights, width, label=name, color=colour)
+    axis.margins(x=0.01)
     axis.set_xticks(np.arange(len(groups)), groups, rotation=30, ha="right", fontsize=8)
     axis.grid(axis="y", alpha=0.3)
     axis.set_axisbelow(True)
@@ -51,9 +54,10 @@ def clip_bars(path: Path, clips: Sequence[str], metrics: Mapping[str, tuple[str,
             axis.set_yscale("log")
         if axis is not axes[-1, 0]:
             axis.set_xticklabels([])
-    axes[0, 0].legend(ncols=4, fontsize=8, loc="upper left")
-    top = axes[0, 0].get_ylim()[1]
-    axes[0, 0].set_ylim(top=1.2 * top)
+        if title.endswith("(logarithmic)") or axis is axes[0, 0]:
+            low, high = axis.get_ylim()
+            axis.set_ylim(low, high * (6 if axis.get_yscale() == "log" else 1.2))
+            axis.legend(ncols=9, fontsize=7, loc="upper left")
     _save(figure, path)
 
 
