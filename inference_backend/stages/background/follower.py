@@ -9,14 +9,19 @@ from numpy.typing import NDArray
 
 from ...records.background import Background
 from ...records.video import Shots, Video
-from .points import Grey, Points, follow, pick, settle, shrinking, small_grey
+from .points import Grey, Points, follow, pick, settle, shift_between, shrinking, small_grey
 
 _ENOUGH: Final = 0.8
 """Share of a key frame's points that need not be looked for again."""
 _FEW: Final = 0.6
-"""Share below which another key frame is wanted."""
+_EMPTY: Final = 0.75
+_CELL: Final = 60
+"""Share of the points below which another key frame is wanted; and of the cells of the picture, of this side in pixels,
+with points in them: a person who walks through keeps their own points, and covers and uncovers the background's."""
 _VISIBLE: Final = 0.65
 """Share of an older key frame's points that must lie in the picture for the older one to be taken up again."""
+_FOUND: Final = 0.5
+"""Share of the points that are found where a steady motion takes them, or else the motion is looked for."""
 _LEAST: Final = 8
 _PAUSE: Final = 5
 """Frames between two attempts to find lost points again."""
@@ -29,12 +34,14 @@ _SIMILAR: Final = 1.25
 
 @dataclass(frozen=True)
 class _Key:
-    """A key frame: its number, picture, points `[n,2]`, their numbers, and the homography to the shot's first one."""
+    """A key frame: its number, picture, points `[n,2]`, the number of the first, how many cells of the picture they are
+    in, and the homography to the shot's first key frame."""
 
     frame: int
     grey: Grey
     at: Points
     first: int
+    cells: int
     to_first: NDArray[np.float64]
 
 
@@ -69,6 +76,7 @@ class BackgroundFollower:
         self._shot = -1
         self._scale = 1.0
         self._keys: list[_Key] = []
+        self._shift = np.zeros(2, np.float32)
         self.seen = 0
 
     def see(self, frame: int, picture: NDArray[np.uint8]) -> None:
@@ -86,7 +94,7 @@ class BackgroundFollower:
             self._shot = int(self._shots.shot_id[frame])
             height, width = picture.shape[:2]
             self._scale = shrinking(width, height) * self._full_width / width
-            self._keys = []
+            self._keys, self._shift = [], np.zeros(2, np.float32)
             self._new_key(frame, grey, np.eye(3))
         else:
             self._step(frame, grey)
@@ -109,8 +117,12 @@ class BackgroundFollower:
         )
 
     def _step(self, frame: int, grey: Grey) -> None:
-        there, found = follow(self._grey, grey, self._at)
+        there, found = follow(self._grey, grey, self._at, self._shift)
+        if found.sum() < _FOUND * len(found):
+            again = follow(self._grey, grey, self._at, shift_between(self._grey, grey))
+            there, found = max((there, found), again, key=lambda result: result[1].sum())
         rows, guess = self._rows[found], there[found]
+        self._shift = np.median(guess - self._at[found], axis=0) if len(rows) else np.zeros(2, np.float32)
         settled, good = settle(self._key.grey, grey, self._key.at[rows], guess)
         self._rows, self._at = rows[good], settled[good]
         most = len(self._key.at)
@@ -121,7 +133,8 @@ class BackgroundFollower:
             self._tried = frame
             self._find_again(grey)
         self._save(self._key, frame)
-        if len(self._rows) < _FEW * most and not self._take_up_older(frame, grey):
+        few = len(self._rows) < _FEW * most or len(np.unique(_cells(self._at))) < _EMPTY * self._key.cells
+        if few and not self._take_up_older(frame, grey):
             here = self._to_key()
             self._new_key(frame, grey, self._key.to_first @ here if here is not None else np.eye(3))
 
@@ -166,7 +179,8 @@ class BackgroundFollower:
     def _new_key(self, frame: int, grey: Grey, to_first: NDArray[np.float64]) -> None:
         at = pick(grey)
         links = self._links
-        self._key = _Key(frame, grey, at, links.points, to_first / np.cbrt(np.linalg.det(to_first)))
+        cells = len(np.unique(_cells(at)))
+        self._key = _Key(frame, grey, at, links.points, cells, to_first / np.cbrt(np.linalg.det(to_first)))
         self._rows, self._at, self._tried = np.arange(len(at)), at, frame
         links.key_frame.append(np.full(len(at), frame, np.int64))
         links.key_place.append(self._full(at))
@@ -190,6 +204,11 @@ class BackgroundFollower:
             return None
         found, _ = cv2.findHomography(self._at, self._key.at[self._rows], cv2.RANSAC, _RANSAC_PX)
         return None if found is None or abs(np.linalg.det(found)) < 1e-6 else found
+
+
+def _cells(at: Points) -> NDArray[np.int64]:
+    """Which cell of the picture each point is in."""
+    return (at // _CELL).astype(np.int64) @ [1, 1 << 16]
 
 
 def _moved(homography: NDArray[np.float64], at: Points) -> tuple[Points, float]:

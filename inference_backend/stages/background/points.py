@@ -58,12 +58,35 @@ def pick(grey: Grey) -> Points:
     return found[chosen[np.argsort(rank[chosen], kind="stable")][:MOST]]
 
 
-def follow(before: Grey, now: Grey, at: Points) -> tuple[Points, NDArray[np.bool_]]:
-    """Where points of the picture before are now `[n,2]`, and which were found."""
+def follow(before: Grey, now: Grey, at: Points, shift: Points) -> tuple[Points, NDArray[np.bool_]]:
+    """Where points of the picture before are now `[n,2]`, and which were found.
+
+    Args:
+        before, now: grey pictures.
+        at: `[n,2]` in the picture before.
+        shift: `[2]`, about how far everything has moved.
+    """
     if not len(at):
         return at, np.zeros(0, bool)
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, now, at, None, winSize=_WINDOW, maxLevel=_LEVELS, criteria=_STOP)
-    return there, found[:, 0].astype(bool) & _inside(there, now)
+    there, found, error = cv2.calcOpticalFlowPyrLK(
+        before,
+        now,
+        at,
+        at + shift,
+        winSize=_WINDOW,
+        maxLevel=_LEVELS,
+        criteria=_STOP,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )
+    return there, found[:, 0].astype(bool) & (error[:, 0] < _UNLIKE) & _inside(there, now)
+
+
+def shift_between(before: Grey, now: Grey) -> Points:
+    """By how much the whole picture has moved `[2]`, pixels, however far (phase correlation)."""
+    height, width = before.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+    shift, _ = cv2.phaseCorrelate(before.astype(np.float32) - 128, now.astype(np.float32) - 128, window)
+    return np.float32(shift)
 
 
 def settle(key: Grey, now: Grey, at: Points, guess: Points, levels: int = 0) -> tuple[Points, NDArray[np.bool_]]:

@@ -13,7 +13,7 @@ from ...records.people import MASK_WH, PersonTrack
 
 POINTS: Final = 48
 """Points of a match that are kept: more are no more certain, as their errors are alike."""
-LEAST: Final = 10
+LEAST: Final = 8
 """Fewer points that agree say nothing."""
 _EXTENT: Final = 0.15
 """Of the picture's diagonal, that the points must cover, or roll and zoom cannot be told."""
