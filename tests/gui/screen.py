@@ -59,7 +59,7 @@ class Screen:
 
     def click(self, x, y):
         self.point_at(x, y)
-        time.sleep(0.3)
+        time.sleep(1.0)  # a button takes no click before it was drawn under the mouse
         self.run("xdotool", "click", "1")
         time.sleep(0.3)
 
@@ -70,7 +70,7 @@ class Screen:
         request = self.folder / "request.json"
         request.with_suffix(".tmp").write_text(json.dumps({"kind": kind, "value": value}))
         request.with_suffix(".tmp").replace(request)
-        wait_for(lambda: not request.exists(), 60)
+        wait_for(lambda: not request.exists(), 300)  # what was asked for before may take long on a busy machine
         time.sleep(1.0)
 
     def state(self):
@@ -112,6 +112,15 @@ class Screen:
     def press(self, rectangle):
         x, y, width, height = rectangle
         self.click(x + width // 2, y + height // 2)
+
+    def press_until(self, find, condition):
+        """Press what `find` finds; once more where nothing came of it, as a busy machine may lose a click."""
+        self.press(find())
+        try:
+            wait_for(condition, 60)
+        except TimeoutError:
+            self.press(find())
+            wait_for(condition, 240)
 
 
 def wait_for(condition, seconds):

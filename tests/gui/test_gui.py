@@ -136,23 +136,17 @@ def test_a_character_follows_and_both_are_exported(screen):
     screen.open_first_panel()
     x, y, width, _ = screen.buttons(at_least=12)[0]  # the column that begins with "+"
     screen.click(x + width // 2, y + width // 2)
-    wait_for(lambda: screen.state()["pair"], 20)
+    wait_for(lambda: screen.state()["pair"], 60)
     _, rig, kind, _ = screen.state()["pair"]
     assert (rig, kind) == ("rig", "Rigify")
     time.sleep(1.5)
-    retarget, _ = retarget_and_check(screen)
-    screen.press(retarget)
-    wait_for(lambda: "feet slid" in screen.state()["pair"][3], 60)
+    screen.press_until(lambda: retarget_and_check(screen)[0], lambda: "feet slid" in screen.state()["pair"][3])
     assert any(name.endswith(" on rig") for name in screen.state()["actions"])
     time.sleep(1.5)
-    _, check = retarget_and_check(screen)
-    screen.press(check)
-    wait_for(lambda: "measured in" in screen.state()["pair"][3], 60)
+    screen.press_until(lambda: retarget_and_check(screen)[1], lambda: "measured in" in screen.state()["pair"][3])
     time.sleep(1.5)
-    _, (x, y, width, height) = retarget_and_check(screen)
-    screen.click(x + width // 4, y + 2 * height)  # Show Source, which stands below
-    wait_for(lambda: screen.state()["overlay"], 20)
-    screen.point_at(x - 300, y)
+    screen.press_until(lambda: show_source(screen), lambda: screen.state()["overlay"])
+    screen.point_at(600, 800)
     time.sleep(3)
     screen.shot("10 retargeted")
 
@@ -160,9 +154,7 @@ def test_a_character_follows_and_both_are_exported(screen):
     screen.ask("export folder", str(folder))
     screen.ask("only panels", ["export"])
     screen.open_first_panel()
-    (export,) = screen.buttons()
-    screen.press(export)
-    wait_for(lambda: len(list(folder.glob("*.fbx"))) == 2, 120)
+    screen.press_until(lambda: screen.buttons()[-1], lambda: len(list(folder.glob("*.fbx"))) == 2)
     time.sleep(3)  # for Blender to say so
     screen.shot("11 exported")
     assert all(file.stat().st_size > 100_000 for file in folder.glob("*.fbx"))
@@ -173,6 +165,12 @@ def retarget_and_check(screen):
     buttons = screen.buttons()
     tall = max(buttons, key=lambda r: r[3])
     return tall, buttons[buttons.index(tall) + 1]
+
+
+def show_source(screen):
+    """Rectangle of the switch Show Source, which stands below Check and is half as wide."""
+    _, (x, y, width, height) = retarget_and_check(screen)
+    return x, y + 3 * height // 2, width // 2, height
 
 
 def test_the_backend_is_gone_within_five_seconds_of_blender(screen):
