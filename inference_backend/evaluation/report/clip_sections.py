@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...body.body import Body
 from . import plots
@@ -19,11 +18,10 @@ from .tables import columns_of, made_by, table
 from .worst import Moment, posed_mesh
 
 Scores = dict[str, dict[str, float]]
-Array = NDArray[np.float64]
-_PICTURES: Final = """Recovered bodies (grey) and reference joints (red), pelvis on pelvis, of
-clips that may be looked at:
-
-![The worst moments](images/evaluation_worst.png)"""
+_PICTURES: Final = (
+    "Recovered bodies (grey) and reference joints (red; hollow where the reference is not sure), pelvis on pelvis:\n\n"
+    "![The worst moments](images/evaluation_worst.png)"
+)
 _BONES: Final = (
     ("pelvis", "l_hip"), ("pelvis", "r_hip"), ("l_hip", "l_knee"), ("r_hip", "r_knee"), ("l_knee", "l_ankle"),
     ("r_knee", "r_ankle"), ("pelvis", "mid_shoulder"), ("mid_shoulder", "l_shoulder"), ("mid_shoulder", "r_shoulder"),
@@ -215,13 +213,14 @@ def worst_tables(evaluation: Evaluation, store: Store, images: Path, draw: list[
     }
 
 
-def _picture(evaluation: Evaluation, moment: Moment) -> tuple[str, Array, Array, Array]:
-    """Title, mesh, triangles and reference joints at the middle of a moment, about the pelvis."""
+def _picture(evaluation: Evaluation, moment: Moment) -> plots.Picture:
+    """The body and the reference at the middle of a moment, about the pelvis."""
     clip = next(clip for clip in evaluation.clips if clip.name == moment.clip)
     result = recover_clip(evaluation.default, clip, "given", evaluation.work, evaluation.cache)
     which, joints = person_of(result, clip)
     row = round(0.5 * (moment.from_s + moment.to_s) * clip.fps)
     body, pelvis = Body.load(None), clip.names.index("pelvis")
-    reference = np.where(clip.valid[row][:, None], clip.joints_cam[row], np.nan) - clip.joints_cam[row, pelvis]
+    reference = clip.joints_cam[row] - clip.joints_cam[row, pelvis]
     mesh = posed_mesh(result, which, row, body) - joints[row, pelvis]
-    return f"{clip.name}, {row / clip.fps:.2f} s\nfrom the camera", mesh, body.faces.numpy(), reference
+    title = f"{clip.name}, {row / clip.fps:.2f} s\nfrom the camera"
+    return plots.Picture(title, mesh, body.faces.numpy(), reference, clip.valid[row])

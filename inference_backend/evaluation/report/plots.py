@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Rows = Mapping[str, Mapping[str, float]]
 _COLOURS = ("#9aa0a6", "#3b6fb6", "#e08a2e", "#5a9e5f", "#b0527a", "#7d6bb0", "#4aa3a8")
 REFERENCE = "reference"
+_RED = "#c62828"
 
 
 def _canvas(rows: int, columns: int, size: tuple[float, float]) -> Any:
@@ -92,27 +93,42 @@ def stage_times(path: Path, times: Mapping[str, Mapping[str, float]]) -> None:
     _save(figure, path)
 
 
-def bodies(
-    path: Path, pictures: Sequence[tuple[str, NDArray, NDArray, NDArray]], bones: Sequence[tuple[int, int]]
-) -> None:
+class Picture(NamedTuple):
+    """A body and reference joints in axes x right, y down, z forward, of one origin; metres.
+
+    Attributes:
+        title: over it.
+        vertices: `[V,3]`; faces: `[F,3]`.
+        joints: `[J,3]`, NaN where there is none.
+        sure: bool `[J]`, the reference can be trusted.
+    """
+
+    title: str
+    vertices: NDArray
+    faces: NDArray
+    joints: NDArray
+    sure: NDArray
+
+
+def bodies(path: Path, pictures: Sequence[Picture], bones: Sequence[tuple[int, int]]) -> None:
     """Bodies with reference joints: from the camera (above), and from the side.
 
     Args:
         path: picture to write.
-        pictures: title, vertices `[V,3]`, triangles `[F,3]` and reference joints `[J,3]` (NaN where there is none), in
-            axes x right, y down, z forward, of equal origin.
+        pictures: one column each.
         bones: pairs of joints to draw lines between.
     """
     figure, axes = _canvas(2, len(pictures), (2.6 * len(pictures), 6.0))
-    for column, (title, vertices, faces, joints) in enumerate(pictures):
+    for column, (title, vertices, faces, joints, sure) in enumerate(pictures):
         for row, across in enumerate((0, 2)):
             axis = axes[row, column]
             away = vertices[:, 2] if across == 0 else -vertices[:, 0]
             _shaded(axis, np.stack([vertices[:, across], -vertices[:, 1], away], axis=1), faces)
             flat = np.stack([joints[:, across], -joints[:, 1]], axis=1)
             for a, b in bones:
-                axis.plot(*flat[[a, b]].T, color="#c62828", lw=1.4)
-            axis.plot(*flat.T, "o", color="#c62828", ms=3)
+                axis.plot(*flat[[a, b]].T, color=_RED, lw=1.4 if sure[a] and sure[b] else 0.6)
+            axis.plot(*flat[sure].T, "o", color=_RED, ms=3.5)
+            axis.plot(*flat[~sure].T, "o", color=_RED, ms=3.5, mfc="white")
             axis.set_aspect("equal")
             axis.set_axis_off()
             axis.autoscale_view()
