@@ -56,6 +56,7 @@ def account(result: Result, person_id: int, version: str) -> Account:
         ("Estimator", offer(result.estimator).label),
         ("Body", result.body_name),
         ("Stages", ", ".join(_STAGES.get(stage, stage) for stage in result.stages_ran)),
+        ("Camera", _camera(result, person)),
         ("Path", _path(person)),
         ("Physics", _physics(person)),
     ]
@@ -72,6 +73,11 @@ _STAGES: Final = {
 }
 """Stages whose names mean little to an animator."""
 
+_MOTIONS: Final = {
+    "carried": "is carried about; only its turning is known",
+    "unknown": "taken as standing still: the background shows too little",
+}
+
 _PRIORS: Final = {"network": "how people move", "contacts": "standing feet"}
 
 _REASONS: Final = {
@@ -80,6 +86,17 @@ _REASONS: Final = {
     "pelvis": "the path changed too much",
     "no gain": "it was no better",
 }
+
+
+def _camera(result: Result, person: PersonResult) -> str:
+    """What the camera of the person's shot does, where that is worth a word."""
+    if not result.camera_motion or not person.valid.any():
+        return ""
+    motion = result.camera_motion[int(result.shot_id[person.valid][0])]
+    if motion != "turning":
+        return _MOTIONS.get(motion, "")
+    focal = result.K[result.shot_id == result.shot_id[person.valid][0], 0, 0]
+    return "turns and zooms" if focal.max() / focal.min() > 1.01 else "turns"
 
 
 def _path(person: PersonResult) -> str:

@@ -17,6 +17,7 @@ _STAGES: Final = {
     "frames": "Reading the video",
     "shots": "Finding cuts",
     "people": "Finding people",
+    "background": "Following the background",
     "camera": "Finding the camera",
     "estimate": "Recovering poses",
     "convert": "Fitting the chosen body",
@@ -153,6 +154,7 @@ class _SettingsPanel(_Panel):
                 column.prop(settings, "focal_px")
             case "FILE":
                 column.prop(settings, "calibration")
+        column.prop(settings, "camera_motion")
         layout.prop(settings, "trajectory")
         column = layout.column(heading="Clean-up")
         column.prop(settings, "lock_strength")

@@ -72,8 +72,7 @@ def _backend_settings(source: "Source", settings: "RecoverMotionSettings") -> di
         chosen["frames"]["image_fps"] = source.fps
     if settings.people:
         chosen["people"] = {"people": settings.people}
-    if camera := _camera(source, settings):
-        chosen["camera"] = camera
+    chosen["camera"] = {**_camera(source, settings), "motion": settings.camera_motion}
     return _merged(settings_of(settings.quality), chosen, cleaning_settings(settings))
 
 

@@ -82,6 +82,16 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
         max=100000.0,
     )
     calibration: bpy.props.StringProperty(name="File", description="The calibration file", subtype="FILE_PATH")
+    camera_motion: bpy.props.EnumProperty(
+        name="Motion",
+        description="Whether the camera turns while it films",
+        default="auto",
+        items=(
+            ("auto", "Automatic", "The background shows whether it pans, tilts, zooms or shakes"),
+            ("static", "Stands Still", "It does not move; the background is not looked at"),
+            ("moving", "Moves", "It is followed however little the background moves"),
+        ),
+    )
     trajectory: bpy.props.EnumProperty(
         name="Path",
         description="Whether people's paths are made anew from what their bodies do, and tied to the video",

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from ..pipeline.device import DEVICES
+from ..stages.camera.settings import MOTIONS as CAMERA_MOTIONS
+from ..stages.camera.settings import CameraSettings
 from ..stages.contacts.settings import ContactSettings
 from ..stages.estimate.registry import DEFAULT_ESTIMATOR, ESTIMATORS
 from ..stages.foot_lock.settings import FootLockSettings
@@ -44,6 +46,12 @@ def _recover(parser: argparse.ArgumentParser) -> None:
     camera = parser.add_mutually_exclusive_group()
     camera.add_argument("--focal", type=float, metavar="PX", help="focal length in pixels")
     camera.add_argument("--intrinsics", metavar="FILE", help="JSON file with K (3 x 3) and dist (4 or 5 numbers)")
+    parser.add_argument(
+        "--camera-motion",
+        choices=CAMERA_MOTIONS,
+        help="whether the camera pans, tilts, zooms or shakes "
+        f"(default: {CameraSettings().motion}, as the background says)",
+    )
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the messages of docs/protocol.md to stdout")
     _cache(parser)

@@ -31,6 +31,7 @@ _CLEAN_UP = {
     "trajectory": ("trajectory", "trigger"),
     "people": ("people", "people"),
     "focal": ("camera", "focal_px"),
+    "camera_motion": ("camera", "motion"),
     "image_fps": ("frames", "image_fps"),
 }
 """Options that are a setting of a stage."""

@@ -41,7 +41,7 @@ CLIP_KEYS: Final[dict[str, tuple]] = {
 }
 """Keys of the clip, with shapes."""
 
-OPTIONAL_CLIP_KEYS: Final[dict[str, tuple]] = {"stages_ran": ("S",)}
+OPTIONAL_CLIP_KEYS: Final[dict[str, tuple]] = {"stages_ran": ("S",), "camera_motion": ("N",)}
 """Keys of the clip that older files lack."""
 
 _TEXTS: Final = frozenset({"body_name", "body_sha256", "estimator", "warnings"})
@@ -138,6 +138,7 @@ class Result:
         warnings: sentences for the person.
         people: in order of their ids.
         stages_ran: names of the stages that took part, in order; empty where the file does not say.
+        camera_motion: for each shot `still`, `turning`, `carried` or `unknown`; empty where the file does not say.
     """
 
     time_s: NDArray[np.float64]
@@ -156,6 +157,7 @@ class Result:
     warnings: tuple[str, ...]
     people: tuple[PersonResult, ...]
     stages_ran: tuple[str, ...] = ()
+    camera_motion: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -195,9 +197,13 @@ def load_result(path: Path) -> Result:
     clip |= {key: clip[key].item() for key in ("fps", "floor_y")}
     clip |= {key: str(clip[key]) for key in ("body_name", "body_sha256", "estimator")}
     clip |= {"size_wh": tuple(clip["size_wh"].tolist()), "warnings": tuple(clip["warnings"].tolist())}
-    stages = arrays.get("stages_ran")
-    ran = tuple(stages.tolist()) if stages is not None and stages.dtype.kind == "U" and stages.ndim == 1 else ()
-    return Result(**clip, people=tuple(people), stages_ran=ran)
+    return Result(**clip, people=tuple(people), **{key: _words(arrays, key) for key in OPTIONAL_CLIP_KEYS})
+
+
+def _words(arrays: dict[str, np.ndarray], key: str) -> tuple[str, ...]:
+    """A row of texts; none where there is none that can be read, as nothing depends on it."""
+    words = arrays.get(key)
+    return tuple(words.tolist()) if words is not None and words.dtype.kind == "U" and words.ndim == 1 else ()
 
 
 def _report(arrays: dict[str, np.ndarray], key: str) -> dict[str, Any]:

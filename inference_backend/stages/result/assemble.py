@@ -72,6 +72,8 @@ def assemble(
         "warnings": np.array(list(notes), dtype=np.str_),
         "person_ids": np.array([person.cleaned.person_id for person in people], np.int64),
     }
+    if camera.motion:
+        arrays["camera_motion"] = np.array(camera.motion)
     for person in people:
         own = _person_arrays(person, len(video), world, body)
         arrays |= {f"p{person.cleaned.person_id}_{key}": own[key] for key in PERSON_KEYS}

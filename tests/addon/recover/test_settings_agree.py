@@ -10,6 +10,7 @@ from recover_motion.inference_backend.pipeline.settings import RecoverSettings
 from recover_motion.inference_backend.protocol.errors import RecoverError
 from recover_motion.inference_backend.protocol.estimators import OFFERS
 from recover_motion.inference_backend.protocol.result_format import load_result
+from recover_motion.inference_backend.stages.camera.settings import MOTIONS
 from recover_motion.inference_backend.stages.physics.settings import MODES
 from recover_motion.inference_backend.stages.trajectory.settings import TRIGGERS
 
@@ -34,10 +35,11 @@ def test_untouched_settings_ask_for_the_backend_s_defaults(settings, tmp_path):
 def test_every_choice_is_one_that_the_backend_knows(settings, tmp_path):
     offered = {
         name: [item.identifier for item in settings.bl_rna.properties[name].enum_items]
-        for name in ("trajectory", "physics", "estimator", "quality")
+        for name in ("trajectory", "physics", "camera_motion", "estimator", "quality")
     }
     assert offered["trajectory"] == list(TRIGGERS)
     assert offered["physics"] == list(MODES)
+    assert offered["camera_motion"] == list(MOTIONS)
     assert offered["estimator"] == [offer.name for offer in OFFERS]
     for name, values in offered.items():
         for value in values:
@@ -95,3 +97,7 @@ def test_an_account_tells_what_the_stages_did(tmp_path, plain_body, rng):
         "the simulated body fell in 1 of 2 parts",
     }
     assert type(told).from_json(told.to_json()) == told
+    arrays["K"] = arrays["K"] * np.linspace(1, 1.2, 30)[:, None, None]
+    for motion, said in (("turning", "zooms"), ("carried", "carried about"), ("unknown", "too little"), ("still", "")):
+        np.savez(path, **arrays, camera_motion=np.array([motion]))
+        assert said in dict(account(load_result(path), 0, "as recovered").facts).get("Camera", "")

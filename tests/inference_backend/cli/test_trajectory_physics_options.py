@@ -14,6 +14,7 @@ def test_options_reach_their_stages():
     given = settings("--physics", "auto", "--physics-pose", "input", "--trajectory", "always")
     assert (given.physics.mode, given.physics.pose_from) == ("auto", "input")
     assert given.trajectory.trigger == "always"
+    assert settings("--camera-motion", "static").camera.motion == "static"
     assert (settings().physics.mode, settings().trajectory.trigger) == ("never", "auto")
 
 
