@@ -1,5 +1,6 @@
 """Scores of the reference clips: every way, with the camera given and estimated, before and after clean-up."""
 
+import tempfile
 import threading
 from dataclasses import replace
 from functools import lru_cache
@@ -34,18 +35,19 @@ def find_clips(folder: Path) -> list[ReferenceClip]:
     return [load_clip(path) for path in sorted(folder.glob("*.npz"))]
 
 
-def recover_video(video: Path, settings: RecoverSettings, folder: Path, cache: StageCache) -> Result:
-    """Recover a clip; stages that ran before come from the cache, and the result file is written over."""
-    job = Job(video, folder / "result", settings, device="cpu")
+def recover_video(video: Path, settings: RecoverSettings, cache: StageCache) -> Result:
+    """Recover a clip; stages that ran before come from the cache, and the result file is not kept."""
     progress = JobProgress(video.stem, lambda _message: None)
-    return load_result(recover(job, cache, progress, threading.Event(), lambda _note: None).result)
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(video, Path(folder), settings, device="cpu")
+        return load_result(recover(job, cache, progress, threading.Event(), lambda _note: None).result)
 
 
-def recover_clip(way: Way, clip: ReferenceClip, camera: str, folder: Path, cache: StageCache) -> Result:
+def recover_clip(way: Way, clip: ReferenceClip, camera: str, cache: StageCache) -> Result:
     """Recover a clip with its own camera (`given`), or with an `estimated` one."""
     own = CameraSettings(K=tuple(map(tuple, clip.K.tolist())), dist=tuple(clip.dist.tolist()))
     settings = replace(way.settings, camera=own) if camera == "given" else way.settings
-    return recover_video(clip.video, settings, folder, cache)
+    return recover_video(clip.video, settings, cache)
 
 
 def person_of(result: Result, clip: ReferenceClip, *, raw: bool = False) -> tuple[int, Array]:
@@ -83,19 +85,18 @@ def turned_mpjpe(joints: Array, clip: ReferenceClip) -> float:
     return metrics.mpjpe(fit(P), G, mask, fit(joints[:, pelvis]), clip.joints_cam[:, pelvis])
 
 
-def clip_unit(way: Way, clip: ReferenceClip, camera: str, folder: Path, cache: StageCache) -> Unit:
+def clip_unit(way: Way, clip: ReferenceClip, camera: str, cache: StageCache) -> Unit:
     """The scores of one clip recovered in one way.
 
     Args:
         way: how.
         clip: what.
         camera: `given` or `estimated`.
-        folder: for results, which are written over.
         cache: of the stages.
     """
 
     def work() -> dict[str, Any]:
-        result = recover_clip(way, clip, camera, folder, cache)
+        result = recover_clip(way, clip, camera, cache)
         _, joints = person_of(result, clip)
         cleaned = score_result(result, clip) | {"MPJPE-turned": turned_mpjpe(joints, clip)}
         raw = score_result(result, clip, raw=True)
@@ -110,11 +111,9 @@ def _checksum(path: Path) -> str:
     return file_sha256(path)
 
 
-def gather(
-    store: Store, way: Way, clips: list[ReferenceClip], camera: str, folder: Path, cache: StageCache
-) -> dict[str, Figures]:
+def gather(store: Store, way: Way, clips: list[ReferenceClip], camera: str, cache: StageCache) -> dict[str, Figures]:
     """What there is of a way, by clip."""
-    found = {clip.name: store.get(clip_unit(way, clip, camera, folder, cache)) for clip in clips}
+    found = {clip.name: store.get(clip_unit(way, clip, camera, cache)) for clip in clips}
     return {name: figures for name, figures in found.items() if figures is not None}
 
 

@@ -216,7 +216,7 @@ def worst_tables(evaluation: Evaluation, store: Store, images: Path, draw: list[
 def _picture(evaluation: Evaluation, moment: Moment) -> plots.Picture:
     """The body and the reference at the middle of a moment, about the pelvis."""
     clip = next(clip for clip in evaluation.clips if clip.name == moment.clip)
-    result = recover_clip(evaluation.default, clip, "given", evaluation.work, evaluation.cache)
+    result = recover_clip(evaluation.default, clip, "given", evaluation.cache)
     which, joints = person_of(result, clip)
     row = round(0.5 * (moment.from_s + moment.to_s) * clip.fps)
     body, pelvis = Body.load(None), clip.names.index("pelvis")

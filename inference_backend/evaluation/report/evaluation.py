@@ -122,7 +122,7 @@ class Evaluation:
 
     def of_clips(self, store: Store, way: Way, camera: str = "given") -> dict[str, Figures]:
         """What there is of a way on the reference clips."""
-        return gather(store, way, self.clips, camera, self.work, self.cache)
+        return gather(store, way, self.clips, camera, self.cache)
 
     def estimator_units(self) -> dict[str, Unit]:
         """Estimators alone on synthetic clips, by name."""
@@ -145,7 +145,7 @@ class Evaluation:
     def sample_units(self) -> dict[str, Unit]:
         """The sample, by way."""
         units = {"MediaPipe": mediapipe_unit(self.sample)}
-        return units | {way.name: sample_unit(way, self.sample, self.work, self.cache) for way in self.ways}
+        return units | {way.name: sample_unit(way, self.sample, self.cache) for way in self.ways}
 
     def speed_units(self) -> dict[str, Unit]:
         """Speed, by preset."""
@@ -156,8 +156,7 @@ class Evaluation:
         by_name = {clip.name: clip for clip in self.clips}
         found = worst_moments(self.of_clips(store, self.default))
         return [
-            (moment, worst_unit(self.default, by_name[moment.clip], moment, self.work, self.work / "cache"))
-            for moment in found
+            (moment, worst_unit(self.default, by_name[moment.clip], moment, self.work / "cache")) for moment in found
         ]
 
     def units(self, part: str, store: Store) -> Iterator[Unit]:
@@ -191,4 +190,4 @@ class Evaluation:
         for camera in cameras:
             for way in ways:
                 for clip in self.clips:
-                    yield clip_unit(way, clip, camera, self.work, self.cache)
+                    yield clip_unit(way, clip, camera, self.cache)

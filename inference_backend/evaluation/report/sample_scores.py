@@ -52,12 +52,12 @@ def _joints(result: Result, *, raw: bool) -> tuple[Array, Array]:
     return np.einsum("tji,tkj->tki", result.R_cam_to_world, world - result.cam_pos_world[:, None]), world
 
 
-def sample_unit(way: Way, video: Path, folder: Path, cache: StageCache) -> Unit:
+def sample_unit(way: Way, video: Path, cache: StageCache) -> Unit:
     """The sample's figures for one way, before (`raw`) and after (`cleaned`) contacts and foot lock."""
     reference = video.with_name("reference.npz")
 
     def work() -> dict[str, Any]:
-        result = recover_video(video, way.settings, folder, cache)
+        result = recover_video(video, way.settings, cache)
         return {name: _score(*_joints(result, raw=name == "raw"), reference) for name in ("raw", "cleaned")}
 
     recipe = way.recipe() | {"files": [file_sha256(video), file_sha256(reference)]}

@@ -75,12 +75,12 @@ def worst_moments(scores: dict[str, Figures]) -> list[Moment]:
     return sorted(found, key=lambda moment: -moment.pa_mpjpe)[:COUNT]
 
 
-def worst_unit(way: Way, clip: ReferenceClip, moment: Moment, folder: Path, cache_folder: Path) -> Unit:
+def worst_unit(way: Way, clip: ReferenceClip, moment: Moment, cache_folder: Path) -> Unit:
     """What is wrong in a moment, camera given."""
 
     def work() -> dict[str, Any]:
         cache = WatchedCache(cache_folder)
-        result = recover_clip(way, clip, "given", folder, cache)
+        result = recover_clip(way, clip, "given", cache)
         return diagnose(result, clip, cache.last["people"], moment)
 
     recipe = way.recipe() | {"clip": clip.name, "moment": [moment.from_s, moment.to_s]}

@@ -3,6 +3,7 @@ a video.
 """
 
 import json
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,7 @@ def recover_synthetic(
         clip: the clip.
         recipe: JSON-able, all that the clip depends on; the cache knows it by this.
         settings: of the whole pipeline.
-        folder: for a file that stands for the video, and the result, which is written over.
+        folder: for a file that stands for the video.
         cache: of the stages.
     """
     stand_in = folder / f"{clip.name.replace('/', '_')}.synthetic"
@@ -77,10 +78,10 @@ def recover_synthetic(
         stand_in.parent.mkdir(parents=True, exist_ok=True)
         stand_in.write_text(text, encoding="utf-8")
     still = replace(settings, camera=replace(settings.camera, motion="static"))
-    job = Job(stand_in, folder / "result", still, device="cpu")
-    progress = JobProgress(clip.name, lambda _message: None)
-    stages = SyntheticStages(clip)
-    return load_result(recover(job, cache, progress, threading.Event(), lambda _note: None, stages).result)
+    progress, stages = JobProgress(clip.name, lambda _message: None), SyntheticStages(clip)
+    with tempfile.TemporaryDirectory() as out:
+        job = Job(stand_in, Path(out), still, device="cpu")
+        return load_result(recover(job, cache, progress, threading.Event(), lambda _note: None, stages).result)
 
 
 def pair_of_result(clip: SyntheticClip, result: Result, body: Body, *, raw: bool = False) -> Pair:
