@@ -8,6 +8,7 @@ continued, and after a change only what the change touches is made anew.
 import argparse
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 
 import torch
@@ -21,13 +22,14 @@ from .store import Store, commit_of
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def run(evaluation: Evaluation, store: Store, parts: list[str], seconds: float) -> bool:
+def run(evaluation: Evaluation, store: Store, parts: list[str], only: list[str], seconds: float) -> bool:
     """Make the figures of parts that are not there yet.
 
     Args:
         evaluation: what to measure.
         store: where figures are kept.
         parts: of `PARTS`.
+        only: patterns of names.
         seconds: begin nothing new after so long.
 
     Returns:
@@ -37,7 +39,7 @@ def run(evaluation: Evaluation, store: Store, parts: list[str], seconds: float) 
     for part in (part for part in PARTS if part in parts):
         for unit in evaluation.units(part, store):
             kept = store.get(unit)
-            if kept is not None and kept.current:
+            if kept is not None and kept.current or not any(fnmatch(unit.name, pattern) for pattern in only):
                 continue
             if time.monotonic() - began > seconds:
                 done = False
@@ -62,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "evaluation", help="caches and figures")
     parser.add_argument("--docs", type=Path, default=REPOSITORY / "docs", help="folder of the page and its pictures")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--only", nargs="*", default=["*"], metavar="PATTERN", help="only figures of these names")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin nothing new after so long")
     parser.add_argument("--motions", type=int, default=16, help="synthetic motions")
     parser.add_argument("--moro", help="MoRo weights in place of the bundled ones")
@@ -79,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
             REPOSITORY, clips, mocap, arguments.work.resolve(), arguments.moro, arguments.rope, arguments.motions
         )
         store = Store(evaluation.work / "figures", commit_of(REPOSITORY))
-        done = run(evaluation, store, arguments.parts, 60 * arguments.minutes)
+        done = run(evaluation, store, arguments.parts, arguments.only, 60 * arguments.minutes)
         log_runs(evaluation, store, arguments.docs / "evaluation_runs.csv")
         write_page(evaluation, store, arguments.docs, arguments.draw)
     except RecoverError as error:
