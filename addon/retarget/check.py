@@ -13,6 +13,7 @@ from ..core.retarget.figures import slide
 from ..core.retarget.parts import NEXT, SIDES
 from ..core.retarget.skeletons import Array
 from ..core.retarget.turns import angle_between
+from .target_rig import check_evaluated
 
 _FRAMES: Final = 60
 _PART_RULE: Final = ("ankle", "collar")
@@ -47,7 +48,12 @@ def check(source: bpy.types.Object, obj: bpy.types.Object, bone_map: BoneMap, sc
     Args:
         source: the recovered armature; obj: the rig; bone_map: what its bones show.
         scene: of both.
+
+    Raises:
+        RecoverError: `BAD_INPUT`, one of them is not evaluated.
     """
+    for armature in (source, obj):
+        check_evaluated(armature, bpy.context.view_layer)
     frames = np.unique(np.linspace(scene.frame_start, scene.frame_end, _FRAMES).round().astype(int))
     pairs = limb_pairs(bone_map)
     now = scene.frame_current, scene.frame_subframe

@@ -68,6 +68,28 @@ def check_target(obj: bpy.types.Object | None) -> None:
         )
 
 
+def check_evaluated(obj: bpy.types.Object, layer: bpy.types.ViewLayer) -> None:
+    """Refuse an armature object whose pose Blender does not work out, so that what moves it cannot be seen.
+
+    Raises:
+        RecoverError: `BAD_INPUT`, it is not in the view layer, or it is disabled in viewports.
+    """
+    if obj.hide_viewport or not _enabled_in(layer.layer_collection, obj):
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"{obj.name!r} is disabled in viewports or not in the current view layer, so Blender does not pose it.",
+            "Enable it and its collection in the outliner, and try again. Hiding it by the eye does no harm.",
+        )
+
+
+def _enabled_in(within: bpy.types.LayerCollection, obj: bpy.types.Object) -> bool:
+    """Whether a collection of a view layer, or one in it, holds an object and is not disabled."""
+    if within.exclude or within.collection.hide_viewport:
+        return False
+    held = obj in set(within.collection.objects)
+    return held or any(_enabled_in(child, obj) for child in within.children)
+
+
 def read_target(obj: bpy.types.Object, bone_map: BoneMap, space: Space, layer: bpy.types.ViewLayer) -> Target:
     """A target rig as arrays.
 
@@ -78,7 +100,7 @@ def read_target(obj: bpy.types.Object, bone_map: BoneMap, space: Space, layer: b
         layer: where it can be evaluated, which rigs with constraints need.
 
     Raises:
-        RecoverError: `BAD_INPUT`, the map does not fit.
+        RecoverError: `BAD_INPUT`, the map does not fit, or the rig has constraints and is not evaluated.
     """
     _check_map(obj, bone_map)
     notes: list[str] = []
@@ -97,12 +119,7 @@ def read_target(obj: bpy.types.Object, bone_map: BoneMap, space: Space, layer: b
     unclear = {name for name in wanted if _through_constraints(bones[name], driven, wanted)}
     follows: dict[str, Follow] = {}
     if unclear:
-        if obj.name not in layer.objects:
-            raise RecoverError(
-                ErrorCode.BAD_INPUT,
-                f"{obj.name!r} is not in the current view layer, and its constraints can only be followed there.",
-                "Include its collection in the view layer and try again.",
-            )
+        check_evaluated(obj, layer)
         follows, vague = probe(obj, wanted, unclear, bone_map, layer)
         if vague:
             notes.append(

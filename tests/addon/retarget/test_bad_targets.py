@@ -7,6 +7,7 @@ from mathutils import Matrix
 from recover_motion.addon.core.retarget.bone_map import apply_preset
 from recover_motion.addon.core.retarget.preset import load_preset
 from recover_motion.addon.retarget.apply import RetargetSettings, retarget_to
+from recover_motion.addon.retarget.check import check
 from recover_motion.addon.retarget.detect import by_structure, detect
 from recover_motion.addon.retarget.presets_folder import save_map
 from recover_motion.inference_backend.protocol.errors import RecoverError
@@ -144,6 +145,29 @@ def test_locked_objects(scene, source, mixamo, mixamo_names):
 
     outcome = run(source, rig, mixamo, scene, root=RootMode.OBJECT)
     assert any("locked" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize("where", ["object", "collection", "layer"])
+def test_rigs_with_constraints_that_are_not_evaluated(scene, source, mixamo, mixamo_names, where):
+    rig = make_rig(scene, source, mixamo_names)
+    rig.pose.bones["mixamorig:Spine"].constraints.new("COPY_ROTATION").target = source
+    collection = bpy.data.collections.new("character")
+    scene.collection.children.link(collection)
+    collection.objects.link(rig)
+    scene.collection.objects.unlink(rig)
+    rig.hide_set(True)
+    run(source, rig, mixamo, scene)  # hidden by the eye
+    bone_map = apply_preset(mixamo, mixamo_names.values())
+    assert check(source, rig, bone_map, scene).frames == 16
+    if where == "object":
+        rig.hide_viewport = True
+    elif where == "collection":
+        collection.hide_viewport = True
+    else:
+        bpy.context.view_layer.layer_collection.children["character"].exclude = True
+    for attempt in (lambda: run(source, rig, mixamo, scene), lambda: check(source, rig, bone_map, scene)):
+        with pytest.raises(RecoverError, match="disabled in viewports"):
+            attempt()
 
 
 def test_sources_without_motion(scene, source, mixamo, mixamo_names):
