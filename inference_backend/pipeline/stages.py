@@ -106,10 +106,17 @@ class Stages:
         ctx: StageContext,
     ) -> PoseEvidence:
         """Run the chosen estimator for one person; see `stages.estimate.registry`."""
+        from ..stages.estimate.steady_view import steady_view, turned_back
+
+        seen = None
+        if camera.turn_of(track.frames) is not None and estimator.wants_steady_view(settings):
+            seen = steady_view(video, track, camera)
+        shown, calm = seen or (track, camera)
         try:
-            return estimator.load()(video, track, camera, body, settings, ctx)
+            motion = estimator.load()(video, shown, calm, body, settings, ctx)
         finally:
             body.to("cpu")  # where the other stages expect it; an estimator may have moved it to its device
+        return motion if seen is None else turned_back(motion, calm, camera, body)
 
     def convert_body(self, motion: PoseEvidence, source: Any, target: Any, ctx: StageContext) -> PoseEvidence:
         """See `stages.convert.stage.convert_body`."""

@@ -29,6 +29,8 @@ class Estimator:
         weights: called with its settings, checksum of the files it computes with.
         trained_body: called with its settings, the body that its weights were trained for; None for any. Another body
             is converted to afterwards.
+        wants_steady_view: called with its settings, whether it is shown the landmarks of a camera that shakes as a calm
+            one sees them (`steady_view`): for networks that read landmarks alone.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Estimator:
     load: Callable[[], Callable[..., PoseEvidence]]
     weights: Callable[[Any], str]
     trained_body: Callable[[Any], TrainedBody | None] = lambda _settings: None
+    wants_steady_view: Callable[[Any], bool] = lambda _settings: False
 
 
 def find_estimator(name: str) -> Estimator:
@@ -84,6 +87,13 @@ def _moro_body(settings: moro.MoroSettings) -> TrainedBody:
     return trained_body(settings)
 
 
+def _moro_reads_landmarks(settings: moro.MoroSettings) -> bool:
+    from ...models.moro.weights_file import read_metadata
+    from .moro.weights import weights_path
+
+    return read_metadata(weights_path(settings))[0].backbone is None
+
+
 def _load_rope() -> Callable[..., Any]:
     from .rope.estimate import estimate
 
@@ -100,6 +110,14 @@ def _rope_body(settings: rope.RopeSettings) -> TrainedBody:
     from .rope.weights import trained_body
 
     return trained_body(settings)
+
+
+def _rope_reads_landmarks(settings: rope.RopeSettings) -> bool:
+    from ...models.rope.config import RopeConfig
+    from ...models.rope.weights_file import read_metadata
+    from .rope.weights import weights_path
+
+    return RopeConfig.from_json(read_metadata(weights_path(settings))["config"]).input != "rgb"
 
 
 def _load_rope_moro() -> Callable[..., Any]:
@@ -120,6 +138,14 @@ def _rope_moro_body(settings: rope_moro.RopeMoroSettings) -> TrainedBody:
     return trained_body(settings)
 
 
+def _rope_moro_reads_landmarks(settings: rope_moro.RopeMoroSettings) -> bool:
+    from .rope_moro.estimate import missing_weights
+
+    missing = missing_weights(settings)
+    rope_does = "rope" in missing or _rope_reads_landmarks(settings.rope)
+    return rope_does and ("moro" in missing or _moro_reads_landmarks(settings.moro))
+
+
 def _checksum(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -133,10 +159,16 @@ def _checksum(path: Path) -> str:
 
 ESTIMATORS: Final[dict[str, Estimator]] = {
     "kinematic": Estimator("kinematic", "kinematic", kinematic.VERSION, _load_kinematic, _kinematic_weights),
-    "rope": Estimator("rope", "rope", rope.VERSION, _load_rope, _rope_weights, _rope_body),
-    "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights, _moro_body),
+    "rope": Estimator("rope", "rope", rope.VERSION, _load_rope, _rope_weights, _rope_body, _rope_reads_landmarks),
+    "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights, _moro_body, _moro_reads_landmarks),
     "rope+moro": Estimator(
-        "rope+moro", "rope_moro", rope_moro.VERSION, _load_rope_moro, _rope_moro_weights, _rope_moro_body
+        "rope+moro",
+        "rope_moro",
+        rope_moro.VERSION,
+        _load_rope_moro,
+        _rope_moro_weights,
+        _rope_moro_body,
+        _rope_moro_reads_landmarks,
     ),
 }
 """In the order in which a person is offered them, in the words of `protocol.estimators`: each is in both."""

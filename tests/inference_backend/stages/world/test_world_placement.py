@@ -283,3 +283,35 @@ def test_world_settings_are_checked(wrong):
     with pytest.raises(RecoverError) as caught:
         WorldSettings(**wrong)
     assert caught.value.code == ErrorCode.BAD_SETTING
+
+
+def turning(studio, count, degrees):
+    """A camera that pans to `degrees` and back, and its turns."""
+    from tests.inference_backend.stages.turning_camera import shake, turns
+
+    sway = degrees * np.sin(np.linspace(0, np.pi, count))
+    turn = turns(shake(count, 0.4) + sway[:, None] * [0.05, 1, 0])
+    turn = turn[0].T @ turn
+    return replace(studio.camera(count), turn=turn, motion=("turning",)), turn
+
+
+@pytest.mark.parametrize("degrees", [25.0, 130.0])
+def test_a_camera_that_turns_sees_the_same_world(studio, degrees):
+    walk = studio.walk(heading=0.6)
+    count = len(walk.video)
+    film = with_depth_noise(studio.film(walk, EYE, 12.0, 2.0), walk.soles, 0.1)
+    camera, turn = turning(studio, count, degrees)
+    J0 = walk.soles.joints[0]
+    pelvis = np.einsum("nji,nj->ni", turn, film.transl + J0)
+    turned = replace(film, global_orient=turn.swapaxes(1, 2) @ film.global_orient, transl=pelvis - J0)
+
+    def placed(camera, motion):
+        arguments = (walk.video, studio.one_shot(count), camera, [motion], studio.body, WorldSettings(), StageContext())
+        return place_in_world(*arguments)
+
+    still, (expected,) = placed(studio.camera(count), film)
+    world, (motion,) = placed(camera, turned)
+    np.testing.assert_allclose(motion.transl, expected.transl, atol=1e-6)
+    np.testing.assert_allclose(motion.global_orient, expected.global_orient, atol=1e-9)
+    np.testing.assert_allclose(world.R_cam_to_world, still.R_cam_to_world @ turn, atol=1e-9)
+    np.testing.assert_allclose(world.cam_pos_world, still.cam_pos_world, atol=1e-6)

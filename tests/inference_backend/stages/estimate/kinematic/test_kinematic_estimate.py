@@ -9,6 +9,7 @@ from inference_backend.evaluation.metrics import mean_error, procrustes_errors
 from inference_backend.evaluation.synthetic.clips import SyntheticClip, make_clip
 from inference_backend.evaluation.synthetic.corruption import Corruption
 from inference_backend.geometry.blazepose import INDEX
+from inference_backend.geometry.projection import undistort
 from inference_backend.protocol.skeleton import BODY_JOINTS
 from inference_backend.records.context import StageContext
 from inference_backend.records.motion import PoseEvidence
@@ -178,3 +179,34 @@ def test_a_person_cut_by_the_border(clean: SyntheticClip, body: Body):
     visibility = np.where(keypoints[..., 1] > clean.video.size_wh[1], 0.1, clean.track.visibility)
     track = replace(clean.track, keypoints=keypoints, visibility=visibility.astype(np.float32))
     assert_defined(recover(replace(clean, track=track), body), 60)
+
+
+def test_a_camera_that_turns_and_shakes_changes_little(walk: MocapClip, figure: Figure, body: Body):
+    """The same landmarks, seen from the same place by a camera that pans by 20 degrees with a hand's shake."""
+    from tests.inference_backend.stages.turning_camera import shake, turns
+
+    clip = make_clip(walk, figure, frames=60, seed=5, corruption=Corruption(world=1.0), betas_sigma=0.3)
+    turn = turns(shake(60, 0.5) + np.outer(20 * np.sin(np.linspace(0, np.pi, 60)), [0, 1, 0]))
+    turn = turn[0].T @ turn
+    K = clip.camera.K
+    rays = undistort(clip.track.keypoints, K, clip.camera.dist)
+    rays = np.concatenate([rays, np.ones((60, 33, 1))], axis=-1) @ turn
+    pixels = (rays / rays[..., 2:]) @ K.swapaxes(1, 2)
+    track = replace(clip.track, keypoints=pixels[..., :2].astype(np.float32))
+    camera = replace(clip.camera, dist=np.zeros(5), turn=turn, motion=("turning",))
+    still = recover(replace(clip, camera=clip.camera), body)
+    moving = recover(replace(clip, track=track, camera=camera), body)
+    assert_defined(moving, 60)
+    before, room = joints_of(still, body), np.einsum("nij,nkj->nki", turn, joints_of(moving, body))
+    assert np.linalg.norm(room - before, axis=-1).mean() < 0.006 * clip.pelvis[:, 2].mean()
+    assert abs(np.nanmedian(moving.reproj_err) - np.nanmedian(still.reproj_err)) < 0.01
+    assert pa(moving, clip, body) < 1.1 * pa(still, clip, body) + 2
+    # Who is not told takes the hand's shake for the person's, smooths it, and is off by the rest.
+    blind = recover(replace(clip, track=track, camera=replace(camera, turn=None)), body)
+    wrong = np.einsum("nij,nkj->nki", turn, joints_of(blind, body))
+
+    def jerks(joints: np.ndarray) -> float:
+        return float(np.linalg.norm(np.diff(joints, 2, axis=0), axis=-1).mean())
+
+    assert jerks(room) < 1.1 * jerks(before)
+    assert jerks(wrong) > 1.5 * jerks(before)
