@@ -74,6 +74,32 @@ def test_long_skips_join_first_and_last_layers():
     torch.testing.assert_close(reached[1][..., SMALL.dim :], reached[0])
 
 
+def test_a_network_that_begins_from_feet_knows_a_walk_before_it_has_learned_anything(body):
+    joints = walker(body, seconds=4.0, speed=1.2)
+    (prior,) = regenerate(TrajDenoiser(CPU).eval(), Scale(), [joints.float()], steps=2)
+    true = joints[:, 0]
+    ahead = torch.linalg.vector_norm((prior.path[-1] - prior.path[0])[[0, 2]])
+    assert 3.0 < ahead < 5.5, "4.8 m"
+    direction = (prior.path[-1] - prior.path[0])[[0, 2]] / ahead
+    torch.testing.assert_close(direction, torch.tensor([0.0, 1.0]), atol=0.05, rtol=0)
+    assert (prior.path[:, 1] - true[:, 1]).abs().max() < 0.05
+    step = prior.path.diff(dim=0).norm(dim=-1)
+    assert step.max() < 3 * step.mean(), "no jumps where feet change"
+
+
+def test_paths_summed_up_from_velocities_begin_at_zero():
+    torch.manual_seed(0)
+    network = TrajDenoiser(TrajectoryConfig(dim=32, layers=2, heads=4, ffn=48, condition=16, rates=True)).eval()
+    torch.nn.init.normal_(network.out.weight)
+    found = network(torch.randn(2, 9, 3), torch.tensor([5, 900]), torch.randn(2, 9, 24, 3))
+    assert found[:, 0, [0, 2]].abs().max() == 0
+    assert found[:, -1, [0, 2]].abs().min() > 0
+    with pytest.raises(ValueError, match="feet needs rates"):
+        TrajectoryConfig(feet=True)
+    with pytest.raises(ValueError, match="condition_of"):
+        TrajectoryConfig(condition_of="meshes")
+
+
 def test_padding_changes_nothing():
     network = TrajDenoiser(SMALL).eval()
     noisy, joints = torch.randn(2, 20, 3, generator=chance()), torch.randn(2, 20, 24, 3, generator=chance(1))
