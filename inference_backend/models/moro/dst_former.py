@@ -3,6 +3,7 @@
 They share one module because the released weights name them so. Prefixes: `m_` motion, `img_` image, `d_` decoder.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from .camera import full_camera
 from .config import MoroConfig
 from .dstformer import DSTFormer
 from .image_encoder import ImageEncoder, sine_positions
-from .landmark_encoder import Evidence, LandmarkEncoder
+from .landmark_encoder import LandmarkEncoder, Told
 from .precision import mixed_precision
 
 
@@ -24,7 +25,8 @@ class FirstGuess(NamedTuple):
     Attributes:
         box: `[B,T,3]`, box feature.
         weak: `[B,T,9]`, the landmark encoder's weak camera, which the trajectory is told relative to.
-        codes: `[B,T,P,D]`, the codes it expects. Both are None where there is no landmark encoder.
+        codes: `[B,T,P,D]`, the tokenizer's latents of the body that it sees. Both are None where there is no landmark
+            encoder.
     """
 
     box: Tensor
@@ -89,6 +91,8 @@ class DstFormer(nn.Module):
         super().__init__()
         self.config = config
         self.compute_dtype = torch.float32
+        self.latents_of: Callable[[Told], Tensor] | None = None
+        """The tokenizer's latents `[B,T,P,D]` of bodies; set with the body (`Moro.set_body`)."""
         width, tokens, codes = config.width, config.tokenizer.tokens, config.tokenizer.codes
         sizes = (width, config.heads, config.mlp_ratio)
         self.m_pos_enc = nn.Parameter(torch.zeros(1, 1, tokens + 1, width))
@@ -106,8 +110,9 @@ class DstFormer(nn.Module):
             self.img_pos_enc = nn.Parameter(torch.zeros(config.evidence_tokens, width))
         if config.landmark_depth:
             size = (config.landmark_width, config.landmark_depth, config.heads, config.attention_reach)
-            self.img_landmarks = LandmarkEncoder(*size, groups, width, (tokens, config.tokenizer.code_size))
+            self.img_landmarks = LandmarkEncoder(*size, groups, width)
             self.d_code_prior = nn.Linear(config.tokenizer.code_size, codes)
+            self.d_code_trust = nn.Linear(width, 1)
         self.img_transformer = ImageEncoder(*sizes, config.image_depth)
         self.img_traj_regressor = nn.Linear(width, 9)
 
@@ -136,16 +141,16 @@ class DstFormer(nn.Module):
         if self.config.landmark_depth:
             self.img_landmarks.reset_parameters()
             # The first guess stands until something better is learned.
-            for head in (self.img_traj_regressor, self.d_traj_regressor, self.d_pose_regressor):
+            for head in (self.img_traj_regressor, self.d_traj_regressor, self.d_pose_regressor, self.d_code_trust):
                 nn.init.zeros_(head.weight)
 
     @torch.no_grad()
     def set_code_prior(self, codebook: Tensor, spread: float) -> None:
-        """Let expected codes speak for codes near them: logits -|expected - code|^2 / (2 variance) plus a constant.
+        """Let latents speak for codes near them: logits -|latent - code|^2 / (2 variance) plus a constant.
 
         Args:
             codebook: `[codes,D]`.
-            spread: how far expected codes are off, as a share of the codebook's standard deviation.
+            spread: how far latents may be off, as a share of the codebook's standard deviation.
         """
         precision = 1 / (spread**2 * codebook.var(0).mean())
         self.d_code_prior.weight.copy_(precision * codebook)
@@ -162,28 +167,32 @@ class DstFormer(nn.Module):
         if valid is not None:
             evidence = evidence.masked_fill(~valid[..., None], 0)
         if self.config.landmark_depth:
-            return self.encode_features(evidence, valid, box, self.landmark_features(evidence, box))
-        return self._encode_frames(evidence, valid, box, None)
+            features = self.landmark_features(evidence, box)
+            return self.encode_frames(evidence, valid, box, features, self.img_landmarks.tell(features))
+        return self.encode_frames(evidence, valid, box)
 
     def landmark_features(self, evidence: Tensor, box: Tensor) -> Tensor:
         """Features `[B,T,W]` of landmark tokens `[B,T,33,7]`, zeros where they are not valid."""
         with mixed_precision(evidence, self.compute_dtype):
             return self.img_landmarks.features(evidence, box).float()
 
-    def encode_features(self, evidence: Tensor, valid: Tensor | None, box: Tensor, features: Tensor) -> ImageFeatures:
-        """The rest of `encode_image` where the landmark encoder's features `[B,T,W]` are at hand."""
-        return self._encode_frames(evidence, valid, box, self.img_landmarks.evidence(features))
-
-    def _encode_frames(
-        self, evidence: Tensor, valid: Tensor | None, box: Tensor, told: Evidence | None
+    def encode_frames(
+        self,
+        evidence: Tensor,
+        valid: Tensor | None,
+        box: Tensor,
+        features: Tensor | None = None,
+        told: Told | None = None,
     ) -> ImageFeatures:
+        """The rest of `encode_image`, frame by frame: given the landmark encoder's features and what it tells."""
         lead = box.shape[:2]
         tokens, valid = self._embed_evidence(evidence, valid)
         tokens = tokens + self._image_positions(evidence.device)
         boxes = self.img_bbox_embed(box)
-        if told is not None:
+        if features is not None:
             # A part of which nothing is seen now is still known from the frames around.
-            tokens, boxes, valid = tokens + told.tokens, boxes + told.box, None
+            more = self.img_landmarks.evidence(features)
+            tokens, boxes, valid = tokens + more.tokens, boxes + more.box, None
         x = torch.cat((tokens, boxes[..., None, :]), 2).flatten(0, 1)
         ignore = None if valid is None else functional.pad(~valid, (0, 1)).flatten(0, 1)
         with mixed_precision(x, self.compute_dtype):
@@ -192,7 +201,7 @@ class DstFormer(nn.Module):
         weak = self.img_traj_regressor(x[:, :, -1].float())
         guess = FirstGuess(box)
         if told is not None:
-            weak, guess = weak + told.weak, FirstGuess(box, told.weak, told.codes)
+            weak, guess = weak + told.weak, FirstGuess(box, told.weak, self.latents_of(told))
         return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box), guess)
 
     def _embed_evidence(self, evidence: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -270,7 +279,8 @@ class DstFormer(nn.Module):
         """Final features `[B,T,P,C]`, `[B,T,C]`, `[B,T,C]` to what they say, in float32; `guess` as for `decode`."""
         logits, trajectory = self.d_pose_regressor(pose.float()), self.d_traj_regressor(camera.float())
         if guess is not None and guess.weak is not None:
-            logits, trajectory = logits + self.d_code_prior(guess.codes), trajectory + guess.weak
+            trust = self.d_code_trust(pose.float()).exp()
+            logits, trajectory = logits + trust * self.d_code_prior(guess.codes), trajectory + guess.weak
         if self.config.trajectory_in_box:
             rotation, translation = full_camera(trajectory, guess.box)
         else:

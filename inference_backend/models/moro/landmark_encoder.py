@@ -2,7 +2,7 @@
 
 Landmarks of a single frame say little that is sure, so the frames of a window look at each other before they become
 evidence. It learns to tell the body's pose and placement by itself (`Told`); MoRo's image encoder then takes its
-features, and its decoder starts from its placement and from the codes that it expects.
+features, and its decoder starts from its placement and from the tokens of its body.
 """
 
 from typing import NamedTuple
@@ -28,18 +28,14 @@ class Evidence(NamedTuple):
     Attributes:
         tokens: `[B,T,K,C]`, features of the parts of the body.
         box: `[B,T,C]`, features that join the box token.
-        weak: `[B,T,9]`, weak camera (`camera.full_camera`).
-        codes: `[B,T,P,D]`, mean codes of the mesh tokenizer that are expected.
     """
 
     tokens: Tensor
     box: Tensor
-    weak: Tensor
-    codes: Tensor
 
 
 class Told(NamedTuple):
-    """What the encoder says by itself; this is how it is trained first.
+    """What the encoder says by itself.
 
     Attributes:
         local: `[B,T,21,3,3]`, local rotations of the body's joints.
@@ -73,14 +69,11 @@ class LandmarkEncoder(nn.Module):
         width, depth, heads, reach: of the transformer; attention sees frames i - reach .. i + reach.
         parts: evidence tokens that it makes of a frame.
         out: channels of each.
-        codes: tokens of the mesh tokenizer, and numbers in a code.
     """
 
-    def __init__(
-        self, width: int, depth: int, heads: int, reach: int, parts: int, out: int, codes: tuple[int, int]
-    ) -> None:
+    def __init__(self, width: int, depth: int, heads: int, reach: int, parts: int, out: int) -> None:
         super().__init__()
-        self._parts, self._codes = parts, codes
+        self._parts = parts
         self.embed = nn.Linear(LANDMARKS * CHANNELS + _BOX_NUMBERS, width)
         self.layers = nn.ModuleList(_Layer(width, heads, reach) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
@@ -89,7 +82,6 @@ class LandmarkEncoder(nn.Module):
         self.betas = nn.Linear(width, SHAPES)
         self.contact = nn.Linear(width, 4)
         self.parts = nn.Linear(width, (parts + 1) * out)
-        self.latent = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, codes[0] * codes[1]))
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -123,7 +115,6 @@ class LandmarkEncoder(nn.Module):
         return Told(local, self.betas(features.mean(1)), self.camera(features), self.contact(features))
 
     def evidence(self, features: Tensor) -> Evidence:
-        """Evidence for the image encoder and the decoder."""
+        """Evidence for the image encoder."""
         parts = self.parts(features).unflatten(-1, (self._parts + 1, -1))
-        codes = self.latent(features).unflatten(-1, self._codes)
-        return Evidence(parts[..., :-1, :], parts[..., -1, :], self.camera(features), codes)
+        return Evidence(parts[..., :-1, :], parts[..., -1, :])

@@ -5,10 +5,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...body.body import Body
 from .backbone import Backbone
 from .config import MoroConfig
 from .connections import Connections
 from .dst_former import DstFormer, ImageFeatures
+from .landmark_encoder import Told
+from .posed_mesh import PosedMesh
 from .precision import cast_products, mixed_precision
 from .smoother import Smoother
 from .tokenizer import MeshTokenizer
@@ -67,6 +70,17 @@ class Moro(nn.Module):
         self.vqvae.set_connections(connections)
         ids = connections.vertex_ids
         self.vertex_ids = np.arange(connections.points[0]) if ids is None else ids
+
+    def set_body(self, body: Body) -> None:
+        """Say which body the landmark encoder's poses are of; needed where there is one. Connections come first."""
+        mesh = PosedMesh(body, self.vertex_ids.tolist())
+
+        @torch.no_grad()
+        def latents_of(told: Told) -> Tensor:
+            meshes = mesh(told.betas[:, None], told.local)
+            return self.vqvae.fully_conv_ae.encode(meshes.flatten(0, 1)).unflatten(0, meshes.shape[:2])
+
+        self.dst_former.latents_of = latents_of
 
     @torch.no_grad()
     def tie_token_table(self) -> None:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ...body.body import Body
 from ...body.kinematics import KinematicTree
-from ...protocol.skeleton import BODY_PARENTS, PARENTS
+from ...models.moro.posed_mesh import PosedMesh
+from ...protocol.skeleton import BODY_PARENTS
 from ...stages.estimate.kinematic.landmarks import figure_of
 
 
@@ -37,13 +38,7 @@ class PosedBody:
     def __init__(self, body: Body, vertex_ids: Sequence[int]) -> None:
         self.body = body
         self._tree = KinematicTree(BODY_PARENTS).to(body.v_template.device)
-        index = torch.as_tensor(vertex_ids, dtype=torch.long, device=body.v_template.device)
-        self._template, self._shapes = body.v_template[index], body.shapedirs[index]
-        self._weights = _carried(body.lbs_weights[index])
-        self._correctives = None
-        if body.posedirs is not None:
-            rows = 9 * (len(BODY_PARENTS) - 1)
-            self._correctives = body.posedirs[:rows].unflatten(1, (-1, 3))[:, index].flatten(1)
+        self._mesh = PosedMesh(body, vertex_ids)
         figure = figure_of(body)
         self._points = figure.points.to(body.v_template)
         self._points_by_beta = figure.points_by_beta.to(body.v_template)
@@ -56,17 +51,7 @@ class PosedBody:
 
     def mesh(self, betas: Tensor, rotations: Tensor) -> Tensor:
         """The tokenizer's mesh `[...,V,3]`: root not turned, pelvis at the origin, metres."""
-        identity = torch.eye(3).to(rotations)
-        local = torch.cat((identity.expand_as(rotations[..., :1, :, :]), rotations[..., 1:, :, :]), -3)
-        posed = self.pose(betas, local)
-        vertices = self._template + torch.einsum("vik,...k->...vi", self._shapes, betas)
-        if self._correctives is not None:
-            feature = (local[..., 1:, :, :] - identity).flatten(-3)
-            vertices = vertices + (feature @ self._correctives).unflatten(-1, (-1, 3))
-        rest = self.body.rest_joints(betas)[..., :22, :]
-        shift = posed.joints - (posed.rotations @ rest[..., None])[..., 0]
-        blended = (self._weights @ posed.rotations.flatten(-2)).unflatten(-1, (3, 3))
-        return (blended * vertices[..., None, :]).sum(-1) + self._weights @ shift
+        return self._mesh(betas, rotations[..., 1:, :, :])
 
     def landmarks(self, betas: Tensor, posed: Posed, offsets: Tensor | None = None) -> Tensor:
         """BlazePose's landmarks `[...,33,3]` about the pelvis.
@@ -82,12 +67,3 @@ class PosedBody:
             arms = arms + offsets
         turned = posed.rotations[..., self._riders, :, :] @ arms[..., None]
         return posed.joints[..., self._riders, :] + turned[..., 0]
-
-
-def _carried(weights: Tensor) -> Tensor:
-    """Skin weights `[V,55]` on the 22 body joints: fingers, jaw and eyes lie still on what carries them."""
-    carrier = list(range(len(BODY_PARENTS)))
-    for j in range(len(BODY_PARENTS), len(PARENTS)):
-        carrier.append(carrier[PARENTS[j]])
-    index = torch.tensor(carrier, device=weights.device)
-    return weights.new_zeros(len(weights), len(BODY_PARENTS)).index_add_(1, index, weights)

@@ -57,12 +57,7 @@ class Truth:
     @torch.no_grad()
     def ids(self, mesh: Tensor) -> Tensor:
         """Tokens `[B,T,P]` of meshes `[B,T,V,3]`."""
-        return self._model.vqvae.vq_vae.nearest(self.latent(mesh))
-
-    @torch.no_grad()
-    def latent(self, mesh: Tensor) -> Tensor:
-        """What the tokenizer makes of meshes `[B,T,V,3]` before it takes the nearest codes: `[B,T,P,D]`."""
-        return self._model.vqvae.fully_conv_ae.encode(mesh.flatten(0, 1)).unflatten(0, mesh.shape[:2])
+        return self._model.vqvae.encode(mesh.flatten(0, 1)).unflatten(0, mesh.shape[:2])
 
     def joints(self, mesh: Tensor, placement: Placement) -> Tensor:
         """Joints `[B,T,22,3]` of local meshes, placed."""

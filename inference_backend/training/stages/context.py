@@ -25,9 +25,9 @@ ACKNOWLEDGEMENT: Final = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. "
     "The database was created with funding from NSF EIA-0196217."
 )
-_CODES_OFF: Final = 0.5
-"""How far the landmark encoder's expected codes are off at first, in standard deviations of the codebook."""
-_BACKBONE_HEADS: Final = ("parts.", "latent.")
+_LATENTS_OFF: Final = 0.5
+"""How far the landmark encoder's latents are taken to be off at first, in standard deviations of the codebook."""
+_BACKBONE_HEADS: Final = ("parts.",)
 
 
 def is_trained(name: str) -> bool:
@@ -89,6 +89,7 @@ class Context:
                 self._tie()
         if landmarks is not None:
             self._take_landmark_encoder(landmarks)
+        self.model.set_body(self.body)
         self.model.requires_grad_(True)
         self.model.mask_transformer.token_emb.requires_grad_(False)
         self.model.vqvae.vq_vae.requires_grad_(False)
@@ -124,7 +125,7 @@ class Context:
     def _tie(self) -> None:
         """Let what knows the codebook know the present one."""
         self.model.tie_token_table()
-        self.model.dst_former.set_code_prior(self.model.codebook, _CODES_OFF)
+        self.model.dst_former.set_code_prior(self.model.codebook, _LATENTS_OFF)
 
     def freeze_backbone(self) -> None:
         """Spare the gradients of what image and video training leave as it is."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from ...models.moro.landmark_encoder import Told
 from ...models.moro.loss_terms import Placement, Prediction, loss_terms, total_loss
 from ...models.moro.losses import token_accuracy
 from ...models.moro.selection import expected_codes
@@ -48,8 +49,8 @@ class EvidenceStage:
         """The terms of the paper's image stages."""
         self.context.model.train()
         with self._clock.measure():
-            batch, features = self._frames(self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames)))
-        terms, accuracy = self._terms(batch, features)
+            batch, *told = self._frames(self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames)))
+        terms, accuracy = self._terms(batch, *told)
         figures = {
             "ce": terms["ce"],
             "accuracy": accuracy,
@@ -57,14 +58,13 @@ class EvidenceStage:
             "joints_mm": 1000 * terms["j3d_about"],
             "data_ms": self._clock.milliseconds,
         }
-        latent = terms.pop("latent")
-        return total_loss("image", terms, OPEN_WEIGHTS) + latent, {**figures, "latent": latent}
+        return total_loss("image", terms, OPEN_WEIGHTS), figures
 
     @torch.no_grad()
-    def _frames(self, batch: Batch) -> tuple[Batch, Tensor]:
+    def _frames(self, batch: Batch) -> tuple[Batch, Tensor, Told]:
         """Single frames, each a window of its own, and what the landmark encoder makes of them in theirs."""
-        frames = batch.evidence.box.shape[1]
-        features = self.context.model.dst_former.landmark_features(
+        network, frames = self.context.model.dst_former, batch.evidence.box.shape[1]
+        features = network.landmark_features(
             batch.evidence.tokens.masked_fill(~batch.evidence.valid[..., None], 0), batch.evidence.box
         )
         draw = torch.rand((), generator=self.context.generator, device=self.context.generator.device).item()
@@ -73,7 +73,7 @@ class EvidenceStage:
         def alone(values: Tensor) -> Tensor:
             return values[:, chosen].flatten(0, 1).unsqueeze(1)
 
-        evidence, windows = batch.evidence, batch.windows
+        evidence, windows, told = batch.evidence, batch.windows, network.img_landmarks.tell(features)
         each = alone(evidence.box).shape[0] // len(evidence.box)
         return (
             batch._replace(
@@ -89,14 +89,16 @@ class EvidenceStage:
                 **{name: alone(getattr(batch, name)) for name in ("rotation", "translation", "joints")},
             ),
             alone(features),
+            Told(*(alone(told.local), told.betas.repeat_interleave(each, 0), alone(told.weak), alone(told.contact))),
         )
 
-    def _terms(self, batch: Batch, features: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def _terms(self, batch: Batch, features: Tensor, told: Told) -> tuple[dict[str, Tensor], Tensor]:
         model, network = self.context.model, self.context.model.dst_former
         mesh = self._truth.meshes(batch.windows)
-        latent = self._truth.latent(mesh)
-        ids = model.vqvae.vq_vae.nearest(latent)
-        image = network.encode_features(batch.evidence.tokens, batch.evidence.valid, batch.evidence.box, features)
+        ids = self._truth.ids(mesh)
+        evidence = batch.evidence
+        tokens = evidence.tokens.masked_fill(~evidence.valid[..., None], 0)
+        image = network.encode_frames(tokens, evidence.valid, evidence.box, features, told)
         lead, width = ids.shape, model.config.width
         camera = network.embed_trajectory(image.rotation, image.translation)
         pose = image.tokens.new_zeros(*lead, width)
@@ -113,7 +115,6 @@ class EvidenceStage:
         )
         target = self._truth.of_batch(_rows(batch, few), mesh[few], ids, Span(0, 1), with_time=False)
         terms = loss_terms("image", prediction, target, self._truth.regressor)
-        terms["latent"] = (image.guess.codes - latent).square().mean() / model.codebook.var(0).mean()
         terms["j3d_about"] = about_pelvis(
             prediction.mesh, prediction.fine.rotation, target.joints, self._truth.regressor
         )
@@ -133,7 +134,6 @@ class EvidenceStage:
             drawn = synthesis.batch(windows.draw(_VALIDATION_WINDOWS, self.plan.frames))
             terms, accuracy = self._terms(*self._frames(drawn))
             sums.setdefault("accuracy", []).append(accuracy)
-            sums.setdefault("latent", []).append(terms["latent"])
             for name in ("v3d_local", "j3d_about", "j3d_pos"):
                 sums.setdefault(f"{name}_mm", []).append(1000 * terms[name])
         return {name: float(torch.stack(values).mean()) for name, values in sums.items()}

@@ -41,7 +41,7 @@ class LandmarkStage:
     def parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
         """The encoder's, without what only the rest of the network reads."""
         for name, p in self._encoder.named_parameters():
-            if not name.startswith(("parts.", "latent.")):
+            if not name.startswith("parts."):
                 yield name, p
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002

@@ -90,16 +90,26 @@ def fit(
     best = max(range(len(spans)), key=lambda i: float(trust[spans[i][0] : spans[i][1]].sum()))
     motion = Motion(pelvis[None], root[None], z[None], betas[None])
     betas = _shape(figure, prior, whole, motion, spans[best], settings)
-    motion = replace(motion, betas=betas[None])
+    return solve_windows(figure, prior, whole, replace(motion, betas=betas[None]), settings, ctx), trust
+
+
+def solve_windows(
+    figure: Figure,
+    prior: MotionPrior,
+    whole: Evidence,
+    motion: Motion,
+    settings: KinematicSettings,
+    ctx: StageContext,
+) -> Motion:
+    """Fit a clip's motion `[1,M,...]` to its evidence from where it stands, window by window; its betas stay."""
+    spans = window_spans(motion.pelvis.shape[1], settings)
     pieces = []
     batch = max(1, round(settings.batch * ctx.batch_scale))
     for i in range(0, len(spans), batch):
         group = spans[i : i + batch]
-        evidence = stack_evidence(whole, group)
-        begin = stack_motion(motion, group)
-        pieces.append(_solve(figure, prior, evidence, begin, settings))
+        pieces.append(_solve(figure, prior, stack_evidence(whole, group), stack_motion(motion, group), settings))
         ctx.progress(min(1.0, (i + len(group)) / len(spans)), group[-1][1])
-    return merge(pieces, spans, M), trust
+    return merge(pieces, spans, motion.pelvis.shape[1])
 
 
 def _parts(frames: int) -> list[slice]:

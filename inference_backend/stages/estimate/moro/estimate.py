@@ -25,11 +25,11 @@ from ....records.context import StageContext
 from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
+from ..kinematic.follow import follow
 from ..kinematic.observe import Observed, observe
 from ..kinematic.report import reprojection_error
 from .crops import crop_boxes, nearest_frames, person_crops
 from .quality import describe, landmark_places
-from .refine import refine
 from .settings import MoroSettings
 from .weights import SMPLX_VERTICES, load_moro
 
@@ -127,7 +127,7 @@ def estimate(
     rest = body.rest_joints(betas.to(body.v_template))[0].double()
     placed = transl + rest
     if model.config.backbone is None if settings.refine is None else settings.refine:
-        rotations, placed = refine(body, observed, rotations, placed, betas, settings)
+        rotations, placed = follow(body, observed, rotations, placed, betas, settings.refine_iterations)
     sure = motion.confidence.mean(1).numpy() * whole
     return _at_source(video, track, camera, body, observed, betas, rotations, placed, sure)
 

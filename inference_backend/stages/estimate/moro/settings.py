@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-VERSION = 3
+VERSION = 4
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 
@@ -18,9 +18,8 @@ class MoroSettings:
         precision: of the products inside the network: "float32", "float16" or "bfloat16"; "auto" is float16 on CUDA and
             float32 elsewhere. bfloat16 is over twice as fast on processors that have it, but some tokens come out
             differently (docs/moro.md).
-        refine: turn the result towards the well visible landmarks afterwards, and smooth it; None: where the weights
-            look at landmarks.
-        refine_visibility: visibility from which a landmark counts as well visible.
+        refine: fit the result to the landmarks afterwards (`kinematic.follow`); None: where the weights look at
+            landmarks.
         refine_iterations: Gauss-Newton steps of that.
     """
 
@@ -29,5 +28,4 @@ class MoroSettings:
     steps: int = 5
     precision: str = "auto"
     refine: bool | None = None
-    refine_visibility: float = 0.65
-    refine_iterations: int = 4
+    refine_iterations: int = 8

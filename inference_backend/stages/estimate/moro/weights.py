@@ -1,5 +1,6 @@
 """Finds the estimator's weights, and checks that the body is the one they were trained for."""
 
+import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -104,6 +105,8 @@ def load_moro(settings: MoroSettings, body: Body, device: str) -> tuple[Moro, ND
             f"The weights {path.name} code vertex {vertex_ids.max()}, but the body has {len(body.v_template)}.",
             "Choose the body file that the weights were trained for.",
         )
+    if model.config.landmark_depth:
+        model.set_body(copy.deepcopy(body).to(device))
     return model, vertex_ids
 
 

@@ -11,11 +11,10 @@ from ....records.context import StageContext
 from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
+from ..kinematic.follow import follow
 from ..kinematic.observe import Observed, observe
 from ..kinematic.report import near_evidence, reprojection_error
 from ..moro.quality import landmark_places
-from ..moro.refine import refine
-from ..moro.settings import MoroSettings
 from .look import look
 from .settings import RopeSettings
 from .settle import Settled, settle
@@ -63,8 +62,8 @@ def settled_motion(
     observed = observe(video, track, camera)
     settled = settle(look(model, video, track, camera, observed, ctx), observed.time_s, body, settings.smoothing_s)
     if settings.refine:
-        how = MoroSettings(refine_visibility=settings.refine_visibility, refine_iterations=settings.refine_iterations)
-        rotations, pelvis = refine(body, observed, settled.rotations, settled.pelvis, settled.betas, how)
+        motion = (settled.rotations, settled.pelvis, settled.betas)
+        rotations, pelvis = follow(body, observed, *motion, settings.refine_iterations)
         settled = Settled(settled.betas, rotations, pelvis, settled.visibility, settled.depth_sigma)
     return observed, settled
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 
@@ -13,13 +13,11 @@ class RopeSettings:
     Attributes:
         weights: a Rope weights file (`.safetensors`); None for the bundled open weights.
         smoothing_s: span in seconds over which the motion is smoothed (Savitzky-Golay); 0 for none.
-        refine: let the kinematic solver turn the result towards the well visible landmarks afterwards.
-        refine_visibility: visibility from which a landmark counts as well visible.
+        refine: fit the result to the landmarks afterwards (`kinematic.follow`).
         refine_iterations: Gauss-Newton steps of that.
     """
 
     weights: str | None = None
     smoothing_s: float = 0.3
     refine: bool = False
-    refine_visibility: float = 0.65
-    refine_iterations: int = 4
+    refine_iterations: int = 8

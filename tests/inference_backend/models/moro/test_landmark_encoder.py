@@ -33,6 +33,7 @@ def model() -> Moro:
     model.tie_token_table()
     model.dst_former.set_code_prior(model.codebook, 0.5)
     model.set_statistics(bundled_statistics())
+    model.set_body(body)
     return model.eval().requires_grad_(False)
 
 
@@ -44,16 +45,21 @@ def evidence(frames: int, seed: int = 0) -> LandmarkTokens:
 
 
 def test_an_untrained_decoder_says_what_the_landmark_encoder_says(model):
-    """Training starts from the first guess instead of from nothing."""
+    """Training starts from the first guess instead of from nothing: its placement, and the tokens of its body."""
     seen = evidence(12)
-    told = model.dst_former.img_landmarks.evidence(model.dst_former.landmark_features(seen.tokens, seen.box))
+    told = model.dst_former.img_landmarks.tell(model.dst_former.landmark_features(seen.tokens, seen.box))
     image = model.dst_former.encode_image(seen.tokens, seen.valid, seen.box)
     found = decode_tokens(model, image, steps=1)
     rotation, translation = full_camera(told.weak, seen.box)
     torch.testing.assert_close(found.rotation, rotation)
     torch.testing.assert_close(found.translation, translation)
-    distance = torch.cdist(told.codes.flatten(0, 2), model.codebook).unflatten(0, told.codes.shape[:3])
-    assert torch.equal(found.ids, distance.argmin(-1))
+    body = Body.load(None)
+    still = torch.eye(3).expand(2, 12, 3, 3)
+    zeros = torch.zeros(2, 12, 3)
+    flat = torch.eye(3).expand(2, 12, 15, 3, 3)
+    posed = body(told.betas[:, None], still, told.local, zeros, flat, flat)
+    mesh = posed.vertices[:, :, torch.from_numpy(model.vertex_ids)] - posed.joints[:, :, :1]
+    assert torch.equal(found.ids, model.vqvae.encode(mesh.flatten(0, 1)).unflatten(0, (2, 12)))
 
 
 def test_it_starts_with_an_upright_body_that_faces_the_camera(model):

@@ -52,8 +52,9 @@ def trained(tiny, prepared, tmp_path_factory) -> Path:
     return out
 
 
-def test_every_stage_leaves_a_network_that_recovers_clips(trained):
+def test_every_stage_leaves_a_network_that_recovers_clips(trained, body):
     model = load_network(trained / "moro_smoother.safetensors")
+    model.set_body(body)
     generator = torch.Generator().manual_seed(0)
     rays = 0.1 * torch.randn(20, 33, 2, generator=generator)
     source = LandmarkSource(rays, torch.ones(20, 33), torch.randn(20, 33, 3), torch.ones(20, dtype=torch.bool))
@@ -88,14 +89,14 @@ def test_later_stages_leave_the_tokenizer_alone(trained):
 @pytest.mark.parametrize(
     ("stage", "moves", "stays"),
     [
-        ("landmarks", "img_landmarks.pose", "img_landmarks.latent"),
+        ("landmarks", "img_landmarks.pose", "img_landmarks.parts"),
         ("landmarks", "img_landmarks.layers", "img_transformer"),
         ("pose", "m_pose_regressor", "d_transformer"),
         ("motion", "m_transformer", "img_transformer"),
         ("evidence", "img_transformer", "m_transformer"),
-        ("evidence", "img_landmarks.latent", "img_landmarks.layers"),
+        ("evidence", "img_landmarks.parts", "img_landmarks.layers"),
         ("video", "d_transformer", "m_pose_regressor"),
-        ("video", "img_landmarks.latent", "img_landmarks.camera"),
+        ("video", "img_landmarks.parts", "img_landmarks.camera"),
         ("smoother", "smoother.net", "d_transformer"),
     ],
 )

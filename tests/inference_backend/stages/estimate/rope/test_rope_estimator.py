@@ -141,7 +141,7 @@ def test_bad_numbers_in_the_evidence(weights, body):
 
 def test_refinement_follows_the_landmarks(weights, body):
     plain = run(video(), track(), camera(), body, settings(weights), StageContext())
-    chosen = settings(weights, refine=True, refine_visibility=0.0)
+    chosen = settings(weights, refine=True)
     refined = run(video(), track(), camera(), body, chosen, StageContext())
     check(refined, 40)
     assert refined.reproj_err.mean() < 0.9 * plain.reproj_err.mean()
