@@ -39,7 +39,7 @@ def run(evaluation: Evaluation, store: Store, parts: list[str], only: list[str],
     for part in (part for part in PARTS if part in parts):
         for unit in evaluation.units(part, store):
             kept = store.get(unit)
-            if kept is not None and kept.current or not any(fnmatch(unit.name, pattern) for pattern in only):
+            if (kept is not None and kept.current) or not any(fnmatch(unit.name, pattern) for pattern in only):
                 continue
             if time.monotonic() - began > seconds:
                 done = False
