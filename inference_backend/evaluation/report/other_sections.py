@@ -59,12 +59,11 @@ def speed_tables(evaluation: Evaluation, store: Store, images: Path) -> dict[str
         "speed_made": made_by("speed", found.values(), "`tests/benchmarks/bench_presets.py`, one round"),
         "speed": table(header, rows, 2),
         "speed_stages": table(["", *labels], [[name, *columns_of(labels, parts)] for name, parts in times.items()], 2),
-        "presets": _preset_errors(evaluation, store),
     }
 
 
-def _preset_errors(evaluation: Evaluation, store: Store) -> str:
-    """Means over the real clips, clean / occluded."""
+def preset_tables(evaluation: Evaluation, store: Store) -> dict[str, str]:
+    """Presets: means over the real clips, clean / occluded."""
     found = {way.name: evaluation.of_clips(store, way) for way in evaluation.presets}
     found = {name: each for name, each in found.items() if evaluation.clips and len(each) == len(evaluation.clips)}
     kinds = groups([clip.name for clip in evaluation.clips])
@@ -74,11 +73,11 @@ def _preset_errors(evaluation: Evaluation, store: Store) -> str:
         clean, occluded = (means(scores, kinds[kind]) for kind in ("clean", "occluded"))
         rows.append([name, *(f"{clean[column]:.1f} / {occluded[column]:.1f}" for column in _PRESET)])
     if not rows:
-        return ""
+        return {}
     made = made_by(
         "presets", [figures for each in found.values() for figures in each.values()], "real clips, camera given"
     )
-    return made + " Means clean / occluded.\n\n" + table(["preset", *_PRESET], rows)
+    return {"presets": made + " Means clean / occluded.\n\n" + table(["preset", *_PRESET], rows)}
 
 
 def sample_tables(evaluation: Evaluation, store: Store) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from .clip_sections import clip_tables, worst_tables
 from .evaluation import Evaluation
-from .other_sections import sample_tables, speed_tables
+from .other_sections import preset_tables, sample_tables, speed_tables
 from .runs import runs_table
 from .stage_section import stage_tables
 from .store import Store
@@ -57,6 +57,7 @@ def write_page(evaluation: Evaluation, store: Store, docs: Path, draw: list[str]
         **synthetic_tables(evaluation, store, images),
         **stage_tables(evaluation, store),
         **speed_tables(evaluation, store, images),
+        **preset_tables(evaluation, store),
         **sample_tables(evaluation, store),
     }
     (docs / PAGE).write_text(filled(TEMPLATE.read_text(encoding="utf-8"), values), encoding="utf-8")
