@@ -8,6 +8,7 @@ import numpy as np
 
 from ..cleanup.contact_keys import contact_keys
 from ..core.contacts import held_values
+from ..core.limbs import spans
 from ..core.retarget.bone_map import BoneMap
 from ..core.retarget.figures import slide
 from ..core.retarget.parts import NEXT, SIDES
@@ -73,13 +74,23 @@ def check(source: bpy.types.Object, obj: bpy.types.Object, bone_map: BoneMap, sc
     finally:
         scene.frame_set(now[0], subframe=now[1])
     worst = max(errors, key=errors.get, default="")
-    slides = []
-    keys = contact_keys(source)
-    for side in SIDES:
-        if f"{side}_toe" in keys and feet[side]:
-            found = slide(np.array(feet[side]), held_values(*keys[f"{side}_toe"], frames) > 0.5)
-            slides += [found] if found is not None else []
+    slides = [
+        found
+        for side in SIDES
+        for within in _contacts(source, side, frames, scene)
+        if feet[side] and (found := slide(np.array(feet[side])[within], np.ones(len(within), dtype=bool))) is not None
+    ]
     return Check(errors.get(worst, 0.0), worst, max(slides, default=None), len(frames))
+
+
+def _contacts(source: bpy.types.Object, side: str, frames: Array, scene: bpy.types.Scene) -> list[Array]:
+    """Rows of `frames` within each contact of a foot; between two contacts may be less than between two frames."""
+    keys = contact_keys(source).get(f"{side}_toe")
+    if keys is None:
+        return []
+    every = np.arange(scene.frame_start, scene.frame_end + 1)
+    known = spans(held_values(*keys, every) > 0.5)
+    return [np.flatnonzero((frames >= every[a]) & (frames < every[a] + b - a)) for a, b in known]
 
 
 def limb_pairs(bone_map: BoneMap) -> list[tuple[str, str, str, str, str]]:

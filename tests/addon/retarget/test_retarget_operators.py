@@ -51,6 +51,17 @@ def test_several_people_to_several_rigs(registered, plain_body, rng, mixamo_name
     assert len(kept) == 3
 
 
+def test_the_check_tells_quick_steps_apart(registered, plain_body, rng, mixamo_names):
+    """Feet that fly for fewer frames than lie between those that are looked at stand in several places."""
+    motion, contact = walk(240, step_s=0.1, step_m=0.1)
+    source = make_source(registered, plain_body, rng, 240, motion=motion, contact=contact)
+    select(source, make_rig(registered, source, mixamo_names, legs=1.2))
+    bpy.ops.recover_motion.retarget_add()
+    assert bpy.ops.recover_motion.retarget() == {"FINISHED"}
+    assert bpy.ops.recover_motion.retarget_check() == {"FINISHED"}
+    assert "feet slide 0.0 mm; measured in 60 frames" in registered.recover_motion_retarget.active.figures
+
+
 @pytest.mark.parametrize("whole", [True, False], ids=["collection", "objects"])
 def test_linked_characters_get_an_override(registered, plain_body, rng, mixamo_names, tmp_path, whole):
     people, rigs = two_people(registered, plain_body, rng, mixamo_names)
