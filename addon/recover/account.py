@@ -74,7 +74,7 @@ _STAGES: Final = {
 """Stages whose names mean little to an animator."""
 
 _MOTIONS: Final = {
-    "carried": "is carried about; only its turning is known",
+    "carried": "is carried about",
     "unknown": "taken as standing still: the background shows too little",
 }
 

@@ -90,6 +90,7 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
             ("auto", "Automatic", "The background shows whether it pans, tilts, zooms or shakes"),
             ("static", "Stands Still", "It does not move; the background is not looked at"),
             ("moving", "Moves", "It is followed however little the background moves"),
+            ("carried", "Is Carried", "Somebody walks about with it: its path follows from people's steps"),
         ),
     )
     trajectory: bpy.props.EnumProperty(

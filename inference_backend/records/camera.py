@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOTIONS: Final = ("still", "turning", "carried", "unknown")
-"""What a camera does: it stands still; turns about its place (and zooms); is carried about, of which only the turning
-is known; or the background does not tell, and it is taken as standing still."""
+"""What a camera does: it stands still; turns about its place (and zooms); is carried about, of which the background
+tells the turning only; or the background does not tell, and it is taken as standing still."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ...protocol.errors import ErrorCode, RecoverError
 
 VERSION = 4
 
-MOTIONS: Final = ("auto", "static", "moving")
+MOTIONS: Final = ("auto", "static", "moving", "carried")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class CameraSettings:
         fallback_share: focal length as a share of the image diagonal where nothing tells it. 0.81 is a lens of 35 mm
             on full frame, between phones (24-30 mm) and film lenses (35-50 mm and longer).
         motion: `auto` finds out from the background whether the camera pans, tilts, zooms or shakes; `static` takes it
-            as standing still and does not look; `moving` follows the background however little it moves.
+            as standing still and does not look; `moving` follows the background however little it moves; `carried`
+            says that somebody walks about with it, where `auto` does not notice.
     """
 
     focal_px: float | None = None

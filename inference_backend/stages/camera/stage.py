@@ -26,8 +26,8 @@ _UNTOLD: Final = (
     "moves, people's paths are wrong by its motion."
 )
 _CARRIED: Final = (
-    "The camera{where} seems to be carried through the room. Its turning is known, its path is not: people's paths "
-    "are as seen from it."
+    "The camera{where} is carried through the room. Its turning is known; its path, and with it people's, follows from "
+    "how the feet of the best seen person step."
 )
 
 
@@ -116,8 +116,9 @@ def _shot_camera(
             found = find_motion(witness, video, frames, K, dist, _KNOWN)
     every = np.tile(K, (len(frames), 1, 1))
     every[:, :2, :2] *= found.zoom[:, None, None]
-    notes = (*filter(None, (sentence,)), *((_CARRIED,) if found.carried else ()))
-    return _ShotCamera(every, source, "carried" if found.carried else "turning", found.turn, notes)
+    carried = found.carried or settings.motion == "carried"
+    notes = (*filter(None, (sentence,)), *((_CARRIED,) if carried else ()))
+    return _ShotCamera(every, source, "carried" if carried else "turning", found.turn, notes)
 
 
 def _what_it_does(

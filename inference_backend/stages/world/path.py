@@ -61,7 +61,7 @@ def fuse(
 
     Args:
         pelvis: `[N,3]`, observed, world, metres.
-        camera: `[3]`, camera position, world.
+        camera: `[3]` or `[N,3]`, camera position, world.
         confidence: `[N]`, 0..1.
         depth_sigma: `[N]`, metres.
         time_s: `[N]`.

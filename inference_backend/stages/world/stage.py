@@ -17,6 +17,7 @@ from ...records.motion import PoseEvidence, WorldMotion
 from ...records.video import Shots, Video
 from ..contacts.detect import detect
 from ..contacts.settings import ContactSettings
+from .carried import carried_path
 from .floors import Floor, common_floor, given_floor
 from .path import Stance, fuse
 from .settings import WorldSettings
@@ -32,7 +33,10 @@ _STANCE_ON_A_SLOPE = replace(_STANCE, floor_error_m=2.0)
 
 @dataclass(frozen=True)
 class _Person:
-    """One person in camera axes: what the floor and the path are found from."""
+    """One person in camera axes: what the floor and the path are found from.
+
+    `camera [N,3]` is the camera's place in the same axes: 0, unless it is carried about.
+    """
 
     motion: PoseEvidence
     soles: Soles
@@ -41,6 +45,7 @@ class _Person:
     time_s: NDArray[np.float64]
     confidence: NDArray[np.float64]
     feet_seen: NDArray[np.float64]
+    camera: NDArray[np.float64]
 
     @property
     def clearance(self) -> NDArray[np.float64]:
@@ -61,7 +66,8 @@ def place_in_world(
     The world: right-handed, metres, y up, floor y = 0; the origin is the floor point below the first person's pelvis
     at their first valid frame (without people: below the camera); the camera looks towards -z in the shot's first
     frame. People before a camera that turns are brought into the axes of that frame first; from there on the camera is
-    a still one, and its turns are put back at the end.
+    a still one, and its turns are put back at the end. A camera that is carried about goes where the best seen person's
+    walk says (`carried`).
 
     Args:
         video: T clip frames.
@@ -82,11 +88,15 @@ def place_in_world(
     for shot in range(shots.count):
         index = [i for i, motion in enumerate(motions) if motion.shot == shot and len(motion.frames)]
         people = [_person(_as_from_first_frame(motions[i], camera, body), body, video) for i in index]
-        result = _place_shot(people, video, body, settings, ctx, shot if shots.count > 1 else None)
         frames = shots.frames(shot)
+        carry = None
+        if people and camera.motion and camera.motion[shot] == "carried":
+            carry = _carry(people, video, frames)
+            people = [_carried(person, carry[person.motion.frames - frames[0]], body, video) for person in people]
+        result = _place_shot(people, video, body, settings, ctx, shot if shots.count > 1 else None)
         turn = camera.turn_of(frames)
         rotation[frames] = result.rotation if turn is None else result.rotation @ turn
-        position[frames] = result.position
+        position[frames] = result.position if carry is None else result.position + carry @ result.rotation.T
         placed |= dict(zip(index, result.motions, strict=True))
         found.append(result.floor_found)
         sources.append(result.source)
@@ -105,6 +115,21 @@ def _as_from_first_frame(motion: PoseEvidence, camera: Camera, body: Body) -> Po
     return replace(motion, global_orient=turn @ motion.global_orient, transl=pelvis - rest)
 
 
+def _carry(people: list[_Person], video: Video, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Path `[F,3]` of a shot's camera in the axes of its first frame; at rest where the person is not seen."""
+    best = max(people, key=lambda person: float((frame_seconds(person.time_s) * person.confidence).sum()))
+    feet = best.offset.reshape(-1, 2, 2, 3).mean(2)
+    up = from_bodies(best.joints, frame_seconds(best.time_s) * best.confidence * _calm(best)).up
+    path = carried_path(best.joints[:, 0], feet, best.confidence, best.time_s, up)
+    return np.stack([np.interp(video.time_s[frames], best.time_s, column) for column in path.T], axis=1)
+
+
+def _carried(person: _Person, path: NDArray[np.float64], body: Body, video: Video) -> _Person:
+    """The person in axes that stay where the camera was at first; `path [N,3]` of the camera in their frames."""
+    moved = _person(replace(person.motion, transl=person.motion.transl + path), body, video)
+    return replace(moved, camera=path)
+
+
 def _person(motion: PoseEvidence, body: Body, video: Video) -> _Person:
     soles = find_soles(body, motion.betas)
     joints, rotations = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
@@ -118,6 +143,7 @@ def _person(motion: PoseEvidence, body: Body, video: Video) -> _Person:
         video.time_s[motion.frames],
         seen.astype(np.float64),
         (motion.valid[:, None] * motion.confidence[:, [7, 8]]).astype(np.float64),
+        np.zeros((len(motion.frames), 3)),
     )
 
 
@@ -150,7 +176,8 @@ def _place_shot(
         offset = person.offset @ rotation.T
         stance = Stance(offset, contact, person.clearance + level)
         sigma = person.motion.depth_sigma.astype(np.float64)
-        pelvis = fuse(pelvis + eye, eye, person.confidence, sigma, person.time_s, stance, settings)
+        camera = eye + person.camera @ rotation.T
+        pelvis = fuse(pelvis + eye, camera, person.confidence, sigma, person.time_s, stance, settings)
         motions.append(replace(_to_world(person, rotation, pelvis), floor_y=level))
     shift = -_origin(people, motions)
     moved = [replace(motion, transl=motion.transl + shift) for motion in motions]
@@ -202,7 +229,7 @@ def _find_vertical(people: list[_Person], settings: WorldSettings) -> tuple[Vert
             sigma = person.motion.depth_sigma.astype(np.float64)
             path = fuse(
                 person.joints[:, 0] @ rotation.T,
-                np.zeros(3),
+                person.camera @ rotation.T,
                 person.confidence,
                 sigma,
                 person.time_s,
@@ -262,8 +289,9 @@ def _grown(person: _Person, scale: float, body: Body, video: Video) -> tuple[_Pe
     """A person of another size, who looks the same from the camera; and the scale that their body could take."""
     betas, scale = resized(body, person.motion.betas, scale)
     grown = _person(replace(person.motion, betas=betas), body, video)
-    pelvis = scale * person.joints[:, 0]
-    return _person(replace(grown.motion, transl=pelvis - grown.soles.joints[0]), body, video), scale
+    pelvis = person.camera + scale * (person.joints[:, 0] - person.camera)
+    sized = _person(replace(grown.motion, transl=pelvis - grown.soles.joints[0]), body, video)
+    return replace(sized, camera=person.camera), scale
 
 
 def _camera_to_world(up: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -181,7 +181,7 @@ def test_a_camera_that_is_carried_is_called_so():
     said = []
     camera = camera_of(film, said, background=background, focal_px=FOCAL)
     assert camera.motion == ("carried",)
-    assert any("carried through the room" in sentence for sentence in said)
+    assert any("is carried through the room" in sentence for sentence in said)
     assert np.isfinite(camera.turn).all()
 
 

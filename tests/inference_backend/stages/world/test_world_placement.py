@@ -315,3 +315,44 @@ def test_a_camera_that_turns_sees_the_same_world(studio, degrees):
     np.testing.assert_allclose(motion.global_orient, expected.global_orient, atol=1e-9)
     np.testing.assert_allclose(world.R_cam_to_world, still.R_cam_to_world @ turn, atol=1e-9)
     np.testing.assert_allclose(world.cam_pos_world, still.cam_pos_world, atol=1e-6)
+
+
+@pytest.mark.parametrize("where", ["beside", "before", "round"])
+def test_a_camera_that_is_carried_goes_along(studio, where):
+    """Somebody walks 6 m; the camera goes beside them, backwards before them, or round them, and sways."""
+    walk = studio.walk(heading=0.3)
+    count = len(walk.video)
+    J0 = walk.soles.joints[0]
+    time = walk.video.time_s
+    pelvis = walk.motion.transl + J0
+    eye = EYE + np.stack([0.05 * np.sin(5 * time), 0.02 * np.sin(9 * time), 0.03 * np.sin(3 * time)], 1)
+    eye = (
+        eye
+        + {"beside": pelvis * [1, 0, 1], "before": 0.8 * pelvis * [1, 0, 1], "round": time[:, None] * [0.6, 0, 0]}[
+            where
+        ]
+    )
+    camera, turn = turning(studio, count, 15.0)
+    R = studio.rotation(8.0)
+    seen = np.einsum("nji,nj->ni", turn, (pelvis - eye) @ R.T)
+    film = replace(
+        studio.film(walk, EYE, 8.0),
+        global_orient=turn.swapaxes(1, 2) @ R @ walk.motion.global_orient,
+        transl=seen - J0,
+    )
+    film = with_depth_noise(film, walk.soles, 0.05)
+    camera = replace(camera, motion=("carried",))
+    arguments = (walk.video, studio.one_shot(count), camera, [film], studio.body, WorldSettings(), StageContext())
+    world, (motion,) = place_in_world(*arguments)
+    length = np.linalg.norm((motion.transl[-1] - motion.transl[0])[[0, 2]])
+    true = np.linalg.norm((pelvis[-1] - pelvis[0])[[0, 2]])
+    assert length == pytest.approx(true, rel=0.12)
+    assert path_error(motion, walk.motion) < 0.2
+    gone, expected = (p[:, [0, 2]] - p[0, [0, 2]] for p in (world.cam_pos_world, eye))
+    assert np.linalg.norm(gone - expected, axis=1).mean() < 0.35
+    # The person is seen where they were seen.
+    back = np.einsum("nji,nj->ni", world.R_cam_to_world, motion.transl + J0 - world.cam_pos_world)
+    assert np.linalg.norm((back - seen)[:, :2], axis=1).mean() < 0.08
+    # As from a camera that stands they would walk on the spot, or backwards.
+    _, (blind,) = place_in_world(*arguments[:2], replace(camera, motion=("turning",)), *arguments[3:])
+    assert path_error(blind, walk.motion) > 3 * path_error(motion, walk.motion)
