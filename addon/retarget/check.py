@@ -6,14 +6,16 @@ from typing import Final
 import bpy
 import numpy as np
 
-from ..cleanup.contact_keys import contact_keys
-from ..core.contacts import held_values
+from ...inference_backend.protocol.skeleton import CONTACT_POINTS, JOINTS
 from ..core.limbs import spans
 from ..core.retarget.bone_map import BoneMap
 from ..core.retarget.figures import slide
 from ..core.retarget.parts import NEXT, SIDES
+from ..core.retarget.planting import standing
 from ..core.retarget.skeletons import Array
 from ..core.retarget.turns import angle_between
+from .source_motion import read_clip
+from .space import other_side, space_of
 from .target_rig import check_evaluated
 
 _FRAMES: Final = 60
@@ -51,12 +53,12 @@ def check(source: bpy.types.Object, obj: bpy.types.Object, bone_map: BoneMap, sc
         scene: of both.
 
     Raises:
-        RecoverError: `BAD_INPUT`, one of them is not evaluated.
+        RecoverError: `BAD_INPUT`, one of them is not evaluated, or the source has no motion.
     """
     for armature in (source, obj):
         check_evaluated(armature, bpy.context.view_layer)
     frames = np.unique(np.linspace(scene.frame_start, scene.frame_end, _FRAMES).round().astype(int))
-    pairs = limb_pairs(bone_map)
+    pairs = limb_pairs(bone_map, mirrored=space_of(obj).mirrored)
     now = scene.frame_current, scene.frame_subframe
     errors = {part: 0.0 for part, *_ in pairs}
     feet: dict[str, list[Array]] = {side: [] for side in SIDES}
@@ -74,29 +76,43 @@ def check(source: bpy.types.Object, obj: bpy.types.Object, bone_map: BoneMap, sc
     finally:
         scene.frame_set(now[0], subframe=now[1])
     worst = max(errors, key=errors.get, default="")
+    contacts = _contacts(source, obj, frames, scene)
     slides = [
         found
         for side in SIDES
-        for within in _contacts(source, side, frames, scene)
+        for within in contacts[side]
         if feet[side] and (found := slide(np.array(feet[side])[within], np.ones(len(within), dtype=bool))) is not None
     ]
     return Check(errors.get(worst, 0.0), worst, max(slides, default=None), len(frames))
 
 
-def _contacts(source: bpy.types.Object, side: str, frames: Array, scene: bpy.types.Scene) -> list[Array]:
-    """Rows of `frames` within each contact of a foot; between two contacts may be less than between two frames."""
-    keys = contact_keys(source).get(f"{side}_toe")
-    if keys is None:
-        return []
-    every = np.arange(scene.frame_start, scene.frame_end + 1)
-    known = spans(held_values(*keys, every) > 0.5)
-    return [np.flatnonzero((frames >= every[a]) & (frames < every[a] + b - a)) for a, b in known]
+def _contacts(
+    source: bpy.types.Object, obj: bpy.types.Object, frames: Array, scene: bpy.types.Scene
+) -> dict[str, list[Array]]:
+    """Rows of `frames` within each contact of a foot, by side; between two contacts may be less than between frames."""
+    space = space_of(obj)
+    clip = read_clip(source, scene, space)
+    motion = clip.motion
+    found = {}
+    for side in SIDES:
+        points = motion.places[:, JOINTS.index(f"{side}_foot")]
+        contact = motion.contact[:, CONTACT_POINTS.index(f"{side}_toe")]
+        known = spans(standing(contact, points, motion.time_s, space.scale))
+        at = [(clip.frames[a], clip.frames[b - 1]) for a, b in known]
+        found[side] = [np.flatnonzero((frames >= first) & (frames <= last)) for first, last in at]
+    return found
 
 
-def limb_pairs(bone_map: BoneMap) -> list[tuple[str, str, str, str, str]]:
-    """Limbs that are matched by direction: part, the source's two joints, and the rig's two bones."""
+def limb_pairs(bone_map: BoneMap, *, mirrored: bool) -> list[tuple[str, str, str, str, str]]:
+    """Limbs that are matched by direction: part, the source's two joints, and the rig's two bones.
+
+    Args:
+        bone_map: what the rig's bones show.
+        mirrored: whether the rig's left bones show the source's right side, see `Space`.
+    """
+    shown = other_side if mirrored else str
     return [
-        (part, part, following, bone_map.bones[part][0], bone_map.bones[following][0])
+        (part, shown(part), shown(following), bone_map.bones[part][0], bone_map.bones[following][0])
         for part, following in NEXT.items()
         if part in bone_map.bones and following in bone_map.bones and not part.endswith(_PART_RULE)
     ]

@@ -44,15 +44,16 @@ def lines(pair: RecoverMotionPair, beside: float) -> list[tuple[Array, Array, bo
 
 
 def _off(pair: RecoverMotionPair) -> set[str]:
-    """Parts whose bone on the rig points elsewhere than the source's does."""
+    """The source's joints whose limb the rig shows pointing elsewhere."""
     off = set()
     source, target = pair.source, pair.target
-    for part, a, b, bone_a, bone_b in limb_pairs(pair.bone_map()):
+    mirrored = target.matrix_world.is_negative
+    for _, a, b, bone_a, bone_b in limb_pairs(pair.bone_map(), mirrored=mirrored):
         if b in source.pose.bones and bone_b in target.pose.bones:
             ours = source.matrix_world.to_3x3() @ (source.pose.bones[b].head - source.pose.bones[a].head)
             theirs = target.matrix_world.to_3x3() @ (target.pose.bones[bone_b].head - target.pose.bones[bone_a].head)
             if angle_between(np.array(ours), np.array(theirs)) > _ALLOWED:
-                off.add(part)
+                off.add(a)
     return off
 
 

@@ -45,8 +45,8 @@ class Space:
         """The motion with left and right exchanged in a mirrored space, where left is on the other side."""
         if not self.mirrored:
             return motion
-        joints = [JOINTS.index(_other(name)) for name in JOINTS]
-        points = [CONTACT_POINTS.index(_other(name)) for name in CONTACT_POINTS]
+        joints = [JOINTS.index(other_side(name)) for name in JOINTS]
+        points = [CONTACT_POINTS.index(other_side(name)) for name in CONTACT_POINTS]
         return replace(
             motion,
             rest=motion.rest[joints],
@@ -61,7 +61,8 @@ class Space:
         return from_matrices(self.axes)
 
 
-def _other(name: str) -> str:
+def other_side(name: str) -> str:
+    """The joint or part of the other side; one in the middle is its own."""
     if name.startswith("left"):
         return name.replace("left", "right", 1)
     return name.replace("right", "left", 1)

@@ -9,7 +9,7 @@ from ..quaternions import conjugate, multiply
 from . import two_bone
 from .parts import SIDES
 from .path import Proportions
-from .planting import Foot, Planted, plant
+from .planting import Foot, Planted, plant, standing
 from .posing import Posed
 from .rest_match import RestMatch
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
@@ -47,7 +47,15 @@ def feet(
         heel, ball = _sole(rig, match, side, source.up, sizes.floor)
         heights = _source_heights(source, side)
         ball_rest = (rig.joint(f"{side}_ankle") @ source.up - sizes.floor) + ball @ source.up
-        columns = [CONTACT_POINTS.index(f"{side}_{point}") for point in ("heel", "toe")]
+        heel_contact, ball_contact = (
+            standing(
+                source.contact[:, CONTACT_POINTS.index(f"{side}_{point}")],
+                source.places[:, JOINT[f"{side}_{joint}"]],
+                source.time_s,
+                rig.unit_m,
+            )
+            for point, joint in (("heel", "ankle"), ("toe", "foot"))
+        )
         found[side] = Foot(
             ankle=posed.places[ankle],
             turn=turns[f"{side}_ankle"],
@@ -55,8 +63,8 @@ def feet(
             ball=ball,
             heel_height=sizes.floor + sizes.scale * heights[0],
             ball_height=sizes.floor + sizes.scale * heights[1] + ball_rest,
-            heel_contact=source.contact[:, columns[0]],
-            ball_contact=source.contact[:, columns[1]],
+            heel_contact=heel_contact,
+            ball_contact=ball_contact,
         )
     return found
 

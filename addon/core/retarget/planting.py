@@ -21,6 +21,42 @@ BLEND_S: Final = 0.2
 """Seconds over which a correction fades before and after a contact."""
 
 
+_WANDER_M: Final = 0.12
+"""A foot that wanders further than this within a contact stands in several places, as the clean-up has it."""
+_TRAVELS_MPS: Final = 0.3
+"""A foot that is faster, and faster than a quarter of its fastest, is on its way from one place to the next."""
+
+
+def standing(contact: Mask, points: Array, time_s: Array, unit_m: float) -> Mask:
+    """Contacts `[T]` without the frames in which the recovered foot itself travels, as after a faulty edit of them.
+
+    Args:
+        contact: bool `[T]`.
+        points: `[T,3]`, of the recovered foot.
+        time_s: `[T]`, seconds.
+        unit_m: metres in one unit of `points`.
+    """
+    contact = contact.copy()
+    speed = np.linalg.norm(np.diff(points, axis=0), axis=-1) / np.maximum(np.diff(time_s), 1e-9)
+    open_spans = spans(contact)
+    while open_spans:
+        start, stop = open_spans.pop()
+        if stop - start < 2 or np.linalg.norm(np.ptp(points[start:stop], axis=0)) * unit_m <= _WANDER_M:
+            continue
+        steps = speed[start : stop - 1] * unit_m
+        fastest = int(steps.argmax())
+        fast = steps > max(0.25 * steps[fastest], _TRAVELS_MPS)
+        if not fast[fastest]:
+            continue
+        a, b = next((a, b) for a, b in spans(fast) if a <= fastest < b)
+        # it stands before the first fast step and after the last; of a jump between two frames the first one goes
+        lands = start + b
+        leaves = min(start + a + 1, lands - 1)
+        contact[leaves:lands] = False
+        open_spans += [(start, leaves), (lands, stop)]
+    return contact
+
+
 @dataclass(frozen=True)
 class Foot:
     """A target's foot through the clip, before it is planted.

@@ -62,6 +62,8 @@ def test_mirrored_rigs_show_the_motion_and_not_its_mirror_image(scene, source, r
         j: mixamo_names[j.replace("left", "*").replace("right", "left").replace("*", "right")] for j in mixamo_names
     }
     assert worst_direction(source, rig, swapped, scene, [1, 8, 16]) < 0.1
+    bone_map = apply_preset(mixamo, [bone.name for bone in rig.data.bones])
+    assert np.degrees(check(source, rig, bone_map, scene).direction_error) < 0.1
     theirs, _ = evaluated_heads(source, scene, [1, 16])
     ours, _ = evaluated_heads(rig, scene, [1, 16])
     assert np.abs(theirs["left_knee"] - ours["mixamorig:RightLeg"]).max() < 1e-3

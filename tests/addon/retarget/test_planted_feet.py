@@ -6,10 +6,11 @@ import pytest
 from recover_motion.addon.core.limbs import spans
 from recover_motion.addon.core.retarget.bone_map import apply_preset
 from recover_motion.addon.core.retarget.leg_ik import envelope
-from recover_motion.addon.core.retarget.planting import BLEND_S, fade
+from recover_motion.addon.core.retarget.planting import BLEND_S, fade, standing
 from recover_motion.addon.core.retarget.turns import rotate
 from recover_motion.addon.core.retarget.two_bone import solve
 from recover_motion.addon.retarget.apply import RetargetSettings, retarget_to
+from recover_motion.addon.retarget.check import check
 
 from tests.addon.retarget.made_rigs import evaluated_heads, make_rig, make_source, walk
 
@@ -76,6 +77,35 @@ def test_heel_then_toe(scene, plain_body, rng, mixamo, mixamo_names):
     for side, column in (("left", 1), ("right", 3)):
         assert slide_mm(heads, mixamo_names[f"{side}_foot"], contact[:, column]) < 3.0
     assert outcome.figures.slide_after_m < 0.003
+
+
+def test_a_contact_within_which_the_recovered_foot_steps_is_two(scene, plain_body, rng, mixamo, mixamo_names):
+    motion, contact = walk(72)
+    truly = contact.copy()
+    contact[:, 1] = True  # an edit that says the left foot never left the floor
+    source = make_source(scene, plain_body, rng, 72, motion=motion, contact=contact)
+    rig = make_rig(scene, source, mixamo_names, legs=1.2, thigh=0.85)
+    bone_map = apply_preset(mixamo, [bone.name for bone in rig.data.bones])
+    outcome = retarget_to(source, rig, bone_map, RetargetSettings(), scene, bpy.context.view_layer)
+    heads, _ = evaluated_heads(rig, scene, range(1, 73))
+    assert slide_mm(heads, mixamo_names["left_foot"], truly[:, 1]) < 3.0
+    assert np.degrees(outcome.figures.direction_error) < 20.0
+    assert check(source, rig, bone_map, scene).slide_m < 0.003
+
+
+def test_only_what_travels_is_taken_out_of_a_contact():
+    time_s = np.arange(60) / 30
+    contact = np.zeros(60, dtype=bool)
+    contact[5:50] = True
+    still = np.zeros((60, 3))
+    assert (standing(contact, still, time_s, 1.0) == contact).all()
+    drifts = np.outer(np.linspace(0, 0.4, 60), [1.0, 0, 0])  # badly recovered, but no step
+    assert (standing(contact, drifts, time_s, 1.0) == contact).all()
+    steps = np.outer(np.interp(np.arange(60), [20, 25], [0, 0.3]), [1.0, 0, 0])
+    found = standing(contact, 100 * steps, time_s, 0.01)
+    assert (np.flatnonzero(found != contact) == [21, 22, 23, 24]).all()
+    jumps = np.outer(np.arange(60) >= 30, [0, 0.3, 0.0])
+    assert (np.flatnonzero(standing(contact, jumps, time_s, 1.0) != contact) == [29]).all()
 
 
 def test_hands_stay_together(scene, plain_body, rng, mixamo, mixamo_names):
