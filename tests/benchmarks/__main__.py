@@ -80,6 +80,13 @@ BENCHES: Final[dict[str, Bench]] = {
             Figure("largest_GB", "peak memory of 10 minutes, GB", "<= 2.5"),
         ),
     ),
+    "presets": Bench(
+        "bench_presets.py",
+        (
+            Figure("share", "preset {preset}, {poses} poses: rate over MediaPipe's by processor time", ">= 0.3"),
+            Figure("peak_GB", "preset {preset}: peak memory, GB", "<= 2.5"),
+        ),
+    ),
     "keys": Bench(
         "bench_keys.py", (Figure("ratio", "keyframe_insert's time over ours, {frames} frames", ">= 100"),), python=BPY
     ),
