@@ -96,10 +96,11 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     trajectory: bpy.props.EnumProperty(
         name="Path",
         description="Whether people's paths are made anew from what their bodies do, and tied to the video",
-        default="auto",
+        default="carried",
         items=(
             ("never", "As Seen", "The path that the video shows"),
-            ("auto", "Where Unsure", "Anew where a person is hidden, their distance is unsure, or their feet slide"),
+            ("carried", "Where Camera Walks", "Anew where the camera is carried about, and the video shows no path"),
+            ("auto", "Where Unsure", "Also where a person is hidden, their distance is unsure, or their feet slide"),
             ("always", "Everywhere", "Anew in every frame"),
         ),
     )

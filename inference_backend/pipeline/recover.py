@@ -202,7 +202,7 @@ def recover(
     placed_key = world_out.key
     paths: list[TrajectoryReport] = []
     carried = {shot: shots.frames(shot) for shot, does in enumerate(camera_out.value.motion) if does == "carried"}
-    if settings.trajectory.has_work(path_weights):
+    if settings.trajectory.has_work(path_weights, bool(carried)):
         path_out = runner.run(
             "trajectory",
             trajectory_stage.VERSION,

@@ -15,7 +15,7 @@ _CHANGE: Final = 10.0
 _STEP: Final = 1 / 30
 """What brings a condition's change from frame to frame, and a normalised path's steps, to about one."""
 _CLEARANCE: Final = (0.09, 0.09, 0.03, 0.03)
-_LOW, _NOBODY, _CALM = 0.03, -4.0, 5
+_LOW, _NOBODY, _CALM = 0.01, -4.0, 5
 """Metres: how high foot joints ride while they stand, and how much higher than the lowest one stands less; the odds
 that nobody stands, before anything is learned; frames, twice, over which steps are averaged."""
 

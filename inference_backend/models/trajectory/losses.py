@@ -9,13 +9,16 @@ from torch.nn.functional import huber_loss
 from .canonical import Scale
 from .contacts import FOOT_JOINTS
 
-DELTA = 0.1
-
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the three terms."""
+    """Weights of the three terms; delta: errors (normalised, or m/s) above which Huber's loss is linear.
 
+    A larger delta asks for means instead of medians: where a pose leaves it open whether somebody walks or stands, and
+    most people of a data set stand, the median stands.
+    """
+
+    delta: float = 0.1
     path: float = 1.0
     velocity: float = 0.5
     foot: float = 0.5
@@ -53,11 +56,11 @@ def trajectory_losses(
         shown = where.to(values.dtype)
         return (values * shown).sum() / shown.sum().clamp_min(1.0)
 
-    path = huber_loss(predicted, target, delta=DELTA, reduction="none").mean(-1)
+    path = huber_loss(predicted, target, delta=weights.delta, reduction="none").mean(-1)
     metres, truth = scale.metres(predicted), scale.metres(target)
     both = mask[:, 1:] & mask[:, :-1]
     step, true_step = (values.diff(dim=1) * fps for values in (metres, truth))
-    velocity = huber_loss(step, true_step, delta=DELTA, reduction="none").mean(-1)
+    velocity = huber_loss(step, true_step, delta=weights.delta, reduction="none").mean(-1)
     feet = metres[..., None, :] + joints[..., list(FOOT_JOINTS), :]
     speed = feet.diff(dim=1).norm(dim=-1) * fps
     stands = contacts[:, 1:] & contacts[:, :-1] & both[..., None]

@@ -5,9 +5,9 @@ from typing import Final
 
 from ...protocol.errors import ErrorCode, RecoverError
 
-VERSION = 3
+VERSION = 4
 
-TRIGGERS: Final = ("never", "auto", "always")
+TRIGGERS: Final = ("never", "carried", "auto", "always")
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class TrajectorySettings:
     """Where paths are regenerated from what bodies do, and how the result is tied to the video.
 
     Attributes:
-        trigger: `never`; `auto`: where the person is badly seen, at an uncertain distance, or slides on their feet;
-            `always`.
+        trigger: `never`; `carried`: before a camera that is carried about, which does not show where people go; `auto`:
+            there, and where the person is badly seen, at an uncertain distance, or slides on their feet; `always`.
         without_weights: regenerate from the velocity that standing feet give where there are no weights; False leaves
             paths as they are then.
         weights: path of a weights file; None for the product's own, if it has any.
@@ -32,7 +32,7 @@ class TrajectorySettings:
         lateral_s, depth_s: seconds within which motion across and along the viewing ray follows the video.
     """
 
-    trigger: str = "auto"
+    trigger: str = "carried"
     without_weights: bool = False
     weights: str | None = None
     guide: bool = False
@@ -47,8 +47,15 @@ class TrajectorySettings:
     lateral_s: float = 0.3
     depth_s: float = 1.5
 
-    def has_work(self, weights: str) -> bool:
-        """Whether the stage may do or say anything, given the checksum of its weights ("" for none)."""
+    def has_work(self, weights: str, carried: bool = False) -> bool:
+        """Whether the stage may do or say anything.
+
+        Args:
+            weights: checksum of its weights, "" for none.
+            carried: some shot's camera is carried about.
+        """
+        if self.trigger == "carried":
+            return carried and bool(weights)
         return self.trigger == "always" or (self.trigger == "auto" and bool(weights or self.without_weights))
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ def triggered(
         settings: thresholds; `trigger` too.
     """
     count = len(confidence)
-    if settings.trigger == "never" or count == 0:
+    if settings.trigger in ("never", "carried") or count == 0:
         return np.zeros(count, bool)
     if settings.trigger == "always":
         return np.ones(count, bool)

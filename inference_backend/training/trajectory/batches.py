@@ -25,8 +25,12 @@ _SLOW_DEG: Final = {1: 4.0, 2: 4.0, 3: 1.5, 4: 5.0, 5: 5.0, 6: 1.5, 9: 1.5, 7: 5
 _ARM_DEG: Final = (4.0, 7.0)
 _MEMORY: Final = 23
 """Frames; errors of a pose forget within about a third of it, as those of the default estimator do."""
-_LEVEL: Final = (-0.3, 0.6)
+_LEVEL: Final = (-0.5, 0.6)
 """Mean and spread of the logarithm of how much worse than that a window is told."""
+
+
+CORRUPTION: Final = Corruption(jitter_m=0.01)
+"""What is done to the joints after that; most of their shaking is in the rotations' errors already."""
 
 
 class TrajectoryBatch(NamedTuple):
@@ -60,6 +64,13 @@ def on_the_floor(archive: MotionArchive) -> MotionArchive:
         pelvis=archive.pelvis[rows],
         body_sha256=archive.body_sha256,
     )
+
+
+def far_travelled(windows: Windows, count: int) -> Windows:
+    """Those `count` windows in which people get farthest: most people of a data set do not go anywhere."""
+    reach = (windows.pelvis.amax(1) - windows.pelvis.amin(1))[:, [0, 2]].norm(dim=-1)
+    rows = reach.topk(count).indices.sort().values
+    return Windows(*(values[rows] for values in windows))
 
 
 class Batches:

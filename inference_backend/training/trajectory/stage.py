@@ -11,16 +11,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...body.body import Body
 from ...models.trajectory.canonical import Scale, make_condition
-from ...models.trajectory.corruption import Corruption
 from ...models.trajectory.denoiser import TrajDenoiser
 from ...models.trajectory.diffusion import add_noise, alpha_bar, sample
-from ...models.trajectory.losses import trajectory_losses
+from ...models.trajectory.losses import LossWeights, trajectory_losses
 from ...models.trajectory.weights_file import load_weights, save_weights
 from ...protocol.errors import ErrorCode, RecoverError
 from ..data.archive import MotionArchive, read_archive
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
-from .batches import FPS, Batches, TrajectoryBatch, on_the_floor
+from .batches import CORRUPTION, FPS, Batches, TrajectoryBatch, far_travelled, on_the_floor
 from .scores import path_scores
 from .sizes import TrajectoryPlan
 
@@ -80,7 +79,7 @@ class TrajectoryStage:
         self._bars = alpha_bar(plan.config.train_steps).to(device)
         condition_of = plan.config.condition_of
         self._train = MotionWindows(self._read(data, "train"), self.body, generator)
-        self._batches = Batches(self.body, generator, condition_of, Corruption())
+        self._batches = Batches(self.body, generator, condition_of, CORRUPTION)
         self._held_back = self._read(data, "val")
         self._clock = DataClock(device)
         self._made: TrajectoryBatch | None = None
@@ -103,7 +102,9 @@ class TrajectoryStage:
         with self._fused():
             found = self.network(add_noise(clean, noise, level, self._bars), level, self._condition(batch.told))
         mask = torch.ones(clean.shape[:2], dtype=torch.bool, device=self.device)
-        losses = trajectory_losses(found, clean, batch.joints, batch.contacts, mask, fps=FPS, scale=self.scale)
+        losses = trajectory_losses(
+            found, clean, batch.joints, batch.contacts, mask, fps=FPS, scale=self.scale, weights=LossWeights(delta=0.5)
+        )
         figures = {name: value for name, value in losses.items() if name != "total"}
         return losses["total"], figures | {"data_ms": self._clock.milliseconds}
 
@@ -112,7 +113,8 @@ class TrajectoryStage:
             with self._clock.measure():
                 low, high = self.plan.frames
                 share = torch.rand((), generator=self._generator, device=self.device).item()
-                self._made = self._batches.make(self._train.draw(self.plan.batch, low + int(share * (high - low + 1))))
+                drawn = self._train.draw(2 * self.plan.batch, low + int(share * (high - low + 1)))
+                self._made = self._batches.make(far_travelled(drawn, self.plan.batch))
             self._used = 0
         self._used += 1
         return self._made
@@ -142,7 +144,7 @@ class TrajectoryStage:
         self.network.eval()
         chance = torch.Generator(self.device).manual_seed(1)
         windows = MotionWindows(self._held_back, self.body, chance, augment=False).draw(count, self.plan.frames[1])
-        told = Batches(self.body, chance, self.plan.config.condition_of, None if truth else Corruption())
+        told = Batches(self.body, chance, self.plan.config.condition_of, None if truth else CORRUPTION)
         batch = told.make(windows)
         noise = torch.randn(batch.path.shape, generator=torch.Generator(self.device).manual_seed(2), device=self.device)
         condition = self._condition(batch.told)

@@ -68,7 +68,7 @@ def test_without_arguments_about_shots_the_camera_stays(studio, shot, tmp_path):
     path = tmp_path / "trajectory.safetensors"
     config = TrajectoryConfig(dim=32, layers=2, heads=4, ffn=48, condition=16, rates=True)
     save_weights(path, TrajDenoiser(config), Scale(), {})
-    settings = TrajectorySettings(trigger="auto", weights=str(path), steps=2)
+    settings = TrajectorySettings(weights=str(path), steps=2)
 
     def run(carried):
         return regenerate_paths(walk.video, still, [evidence], [motion], studio.body, settings, StageContext(), carried)

@@ -163,7 +163,7 @@ def test_odometry_holds_standing_feet_still():
 
 
 def test_trigger():
-    settings = TrajectorySettings()
+    settings = TrajectorySettings(trigger="auto")
     calm = np.zeros(T)
     assert not triggered(np.ones(T), calm, calm, TIME, settings).any()
     assert triggered(np.ones(T), calm, calm, TIME, TrajectorySettings(trigger="always")).all()

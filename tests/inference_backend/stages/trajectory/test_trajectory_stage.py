@@ -11,7 +11,7 @@ from inference_backend.models.trajectory.weights_file import save_weights
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.records.context import StageContext
 from inference_backend.records.store import load_record, save_record
-from inference_backend.stages.trajectory.settings import TrajectorySettings
+from inference_backend.stages.trajectory.settings import TRIGGERS, TrajectorySettings
 from inference_backend.stages.trajectory.stage import regenerate_paths
 from inference_backend.stages.trajectory.weights import find_weights, weights_checksum
 from inference_backend.stages.world.settings import WorldSettings
@@ -55,7 +55,7 @@ def run(studio, scene, *, said=None, **settings):
     video, world, evidence, motion = scene
     ctx = StageContext(note=[].append if said is None else said.append)
     (out,), (report,), _ = regenerate_paths(
-        video, world, [evidence], [motion], studio.body, TrajectorySettings(**settings), ctx
+        video, world, [evidence], [motion], studio.body, TrajectorySettings(**{"trigger": "auto"} | settings), ctx
     )
     return out, report
 
@@ -68,6 +68,13 @@ def test_without_weights_paths_stay(studio, scene):
     out, _ = run(studio, scene, said=said, trigger="always")
     assert out is scene[3]
     assert "no weights" in said[0]
+
+
+def test_when_there_is_work():
+    assert [TrajectorySettings(trigger=t).has_work("x") for t in TRIGGERS] == [False, False, True, True]
+    assert [TrajectorySettings(trigger=t).has_work("x", carried=True) for t in TRIGGERS] == [False, True, True, True]
+    assert [TrajectorySettings(trigger=t).has_work("", carried=True) for t in TRIGGERS] == [False, False, False, True]
+    assert TrajectorySettings(without_weights=True, trigger="auto").has_work("")
 
 
 def test_never_is_never(studio, scene, weights):

@@ -18,7 +18,7 @@ from inference_backend.training.data.windows import MotionWindows
 from inference_backend.training.loop import Budget, Loop
 from inference_backend.training.trajectory import bundle as bundling
 from inference_backend.training.trajectory import sizes
-from inference_backend.training.trajectory.batches import Batches, on_the_floor
+from inference_backend.training.trajectory.batches import Batches, far_travelled, on_the_floor
 from inference_backend.training.trajectory.scores import path_scores
 from inference_backend.training.trajectory.sizes import TrajectoryPlan
 from inference_backend.training.trajectory.stage import TrajectoryStage
@@ -96,6 +96,15 @@ def test_clips_that_leave_the_floor_are_left_out(prepared):
     assert flat.names == (archive.names[0], archive.names[2])
     np.testing.assert_array_equal(flat.rotvec[flat.span(1)], archive.rotvec[archive.span(2)])
     np.testing.assert_array_equal(flat.pelvis[flat.span(0)], archive.pelvis[archive.span(0)])
+
+
+def test_those_who_get_farthest_are_kept(windows):
+    far = far_travelled(windows, 2)
+    travelled = (windows.pelvis[:, -1] - windows.pelvis[:, 0]).norm(dim=-1)
+    kept = (far.pelvis[:, -1] - far.pelvis[:, 0]).norm(dim=-1)
+    torch.testing.assert_close(kept.sort().values, travelled.sort().values[-2:], atol=1e-3, rtol=0)
+    assert far.rotations.shape == (2, *windows.rotations.shape[1:])
+    assert far.betas.shape == (2, 10)
 
 
 def test_scores_of_the_truth_and_of_who_stays(windows, body):
