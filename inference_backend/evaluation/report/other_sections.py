@@ -27,6 +27,10 @@ def stage_parts(line: dict) -> dict[str, float]:
     return told | {"rest": line["pipeline_ms"] - sum(told.values())}
 
 
+def _poses(count: str) -> str:
+    return f"{count} pose{'' if count == '1' else 's'}"
+
+
 def speed_tables(evaluation: Evaluation, store: Store, images: Path) -> dict[str, str]:
     """Presets: speed beside MediaPipe's, stages, memory, errors."""
     found = {
@@ -49,10 +53,10 @@ def speed_tables(evaluation: Evaluation, store: Store, images: Path) -> dict[str
                     figures.values["peak_GB"],
                 ]
             )
-            times[f"{name}, {poses} poses"] = parts
+            times[f"{name}, {_poses(poses)}"] = parts
     labels = list(dict.fromkeys(label for parts in times.values() for label in parts))
     first = next(iter(found.values())).values["speed"]
-    bars = {f"MediaPipe alone, {poses} poses": {"people": line["mediapipe_ms"]} for poses, line in first.items()}
+    bars = {f"MediaPipe alone, {_poses(poses)}": {"people": line["mediapipe_ms"]} for poses, line in first.items()}
     plots.stage_times(images / "evaluation_stages.png", bars | times)
     header = ["preset", "poses", "share of MediaPipe's rate", "aim", "MediaPipe, ms", "pipeline, ms", "peak memory, GB"]
     return {
