@@ -18,8 +18,8 @@ from .rotation import Turning, solve_rotation
 
 Array = NDArray[np.float64]
 
-STILL_PX: Final = 0.75
-"""Pixels of a picture of about 480 by which the background of a camera at rest may seem to move (0.1 degrees)."""
+STILL_PX: Final = 1.2
+"""Pixels of a picture of about 480 by which the background of a camera at rest may seem to move (0.15 degrees)."""
 TOLD: Final = 0.7
 """Share of a shot's frames whose background must tell where the camera looks."""
 ZOOM: Final = 0.015

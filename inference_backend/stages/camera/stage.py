@@ -27,7 +27,7 @@ _UNTOLD: Final = (
 )
 _CARRIED: Final = (
     "The camera{where} is carried through the room. Its turning is known; its path, and with it people's, follows from "
-    "how the feet of the best seen person step."
+    "how people step."
 )
 
 

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 _FEET_S: Final = 0.15
 """Seconds over which feet are smoothed, and over which the body's weight passes from one to the other."""
-_WEIGHT_M: Final = 0.03
+_WEIGHT_M: Final = 0.015
 """Difference in height of the feet at which nearly all weight is on the lower one."""
 _HANDS_S: Final = 1.0
 """Period below which the camera's own path is smoothed: monocular depth jitters, and who carries a camera does not."""
