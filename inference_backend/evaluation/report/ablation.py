@@ -13,6 +13,7 @@ from ...stages.estimate.moro.weights import weights_path
 from .ways import Way
 
 STEPS: Final = (1, 5, 10, 20)
+_STEPS_WITHOUT: Final = 5
 _ZEROED: Final = {
     # Features of the motion encoder are zeros then, which is what the decoder sees in training on single images.
     "without motion encoder": tuple(
@@ -61,5 +62,6 @@ def ablation_ways(base: Way, folder: Path) -> list[Way]:
         target = folder / f"{file_sha256(source)[:12]} {name}.safetensors"
         if not target.is_file():
             without(source, prefixes, target)
-        ways.append(Way(f"{name}, T = {own.steps}", replace(base.settings, moro=replace(own, weights=str(target)))))
+        changed = replace(own, weights=str(target), steps=_STEPS_WITHOUT)
+        ways.append(Way(f"{name}, T = {_STEPS_WITHOUT}", replace(base.settings, moro=changed)))
     return ways

@@ -93,10 +93,8 @@ def estimate(
     Raises:
         RecoverError: weights, connections or `smplfitter` are missing, or the body is another one.
     """
-    if settings.steps < 1:
-        raise RecoverError(
-            ErrorCode.BAD_SETTING, "The setting moro.steps must be at least 1.", "Use 5, the default, or 1, 10 or 20."
-        )
+    if settings.steps is not None and settings.steps < 1:
+        raise RecoverError(ErrorCode.BAD_SETTING, "The setting moro.steps must be at least 1.", "Use 1, 5, 10 or 20.")
     model, vertex_ids = load_moro(settings, body, ctx.device)
     solver = "cuda" if ctx.device.startswith("cuda") else "cpu"
     fitting = BodyFitting(body.to(solver), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
@@ -106,13 +104,14 @@ def estimate(
     done = _Done(ctx, n_frames, 0.0 if model.config.backbone is None else _LOOK_SHARE)
     source = _evidence(model, video, track, camera, observed, ctx, done.looked)
     guide = None if guided_by is None else guided_by(model, vertex_ids)
+    steps = settings.steps or (1 if model.config.backbone is None else 5)
     at_once = _WINDOWS_ON_CUDA if solver == "cuda" and model.config.backbone is None else 1
-    motion = recover_clip(model, source, settings.steps, windows_at_once=at_once, progress=done.decoded, guide=guide)
+    motion = recover_clip(model, source, steps, windows_at_once=at_once, progress=done.decoded, guide=guide)
     if not motion.is_finite() and model.dst_former.compute_dtype == torch.float16:
         # float16 ends at 65504. Weights that go beyond it are done again in float32.
         model, _ = load_moro(replace(settings, precision="float32"), body, ctx.device)
         source = _evidence(model, video, track, camera, observed, ctx, lambda _frames: None)
-        motion = recover_clip(model, source, settings.steps, guide=guide)
+        motion = recover_clip(model, source, steps, guide=guide)
     codes, turn, pelvis = (x.to(ctx.device) for x in (motion.codes, motion.rotation, motion.translation))
 
     def meshes(frames: Tensor) -> Tensor:
