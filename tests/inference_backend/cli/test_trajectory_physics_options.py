@@ -15,7 +15,7 @@ def test_options_reach_their_stages():
     assert (given.physics.mode, given.physics.pose_from) == ("auto", "input")
     assert given.trajectory.trigger == "always"
     assert settings("--camera-motion", "static").camera.motion == "static"
-    assert (settings().physics.mode, settings().trajectory.trigger) == ("never", "auto")
+    assert (settings().physics.mode, settings().trajectory.trigger) == ("never", "carried")
 
 
 def test_other_words_are_refused(tmp_path, capsys):
