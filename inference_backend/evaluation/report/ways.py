@@ -35,6 +35,15 @@ _STAGES: Final = {
 }  # fmt: skip
 
 
+def _without_paths(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings but for where weights lie, since their checksum counts."""
+    return {
+        name: _without_paths(value) if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if name != "weights"
+    }
+
+
 @dataclass(frozen=True)
 class Way:
     """A way to recover a clip.
@@ -61,7 +70,7 @@ class Way:
             "scoring": SCORING,
             "estimator": self.settings.estimator,
             "version": estimator.version,
-            "settings": asdict(own),
+            "settings": _without_paths(asdict(own)),
             "weights": estimator.weights(own),
             "body": OPEN_BODY_SHA256,
         }
