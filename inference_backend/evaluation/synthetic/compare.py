@@ -167,7 +167,7 @@ def _ways(
             ways |= {f"moro, T = {n}": (name, replace(base, steps=n)) for n in steps}
             ways["moro + refinement"] = (name, replace(base, refine=True))
         elif name == "rope":
-            alone = RopeSettings(weights=None if rope_weights is None else str(rope_weights))
+            alone = RopeSettings(weights=None if rope_weights is None else str(rope_weights), refine=False)
             ways |= {name: (name, alone), "rope + refinement": (name, replace(alone, refine=True))}
         else:
             ways[name] = (name, KinematicSettings())

@@ -19,5 +19,5 @@ class RopeSettings:
 
     weights: str | None = None
     smoothing_s: float = 0.3
-    refine: bool = False
+    refine: bool = True
     refine_iterations: int = 8

@@ -70,7 +70,8 @@ def run(*inputs):
 
 
 def settings(weights, **more):
-    return RopeSettings(weights=str(weights), **more)
+    """Of the network alone, unless something else is said."""
+    return RopeSettings(**{"weights": str(weights), "refine": False, **more})
 
 
 def check(found, frames):
