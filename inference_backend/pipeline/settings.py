@@ -36,7 +36,7 @@ class RecoverSettings:
         contacts, foot_lock, physics: clean-up; changing these leaves all earlier stages as they are.
     """
 
-    estimator: str = "kinematic"
+    estimator: str = "moro"
     body: str | None = None
     estimator_body: str | None = None
     frames: FrameSettings = field(default_factory=FrameSettings)

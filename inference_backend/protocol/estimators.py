@@ -25,9 +25,9 @@ class Offer:
 
 
 OFFERS: Final[tuple[Offer, ...]] = (
+    Offer("moro", "MoRo", "A network that fills in what is hidden from how people move", ("moro",)),
     Offer("kinematic", "Kinematic", "Fits the body to the landmarks over the whole clip; needs no trained weights"),
     Offer("rope", "Rope", "A network that reads each frame part by part; needs its weights", ("rope",)),
-    Offer("moro", "MoRo", "A network that fills in what is hidden from how people move; needs its weights", ("moro",)),
     Offer(
         "rope+moro",
         "Rope and MoRo",

@@ -14,7 +14,7 @@ from .rope import settings as rope
 from .rope_moro import settings as rope_moro
 from .trained_body import TrainedBody
 
-DEFAULT_ESTIMATOR: Final[str] = "kinematic"
+DEFAULT_ESTIMATOR: Final[str] = "moro"
 
 
 @dataclass(frozen=True)
