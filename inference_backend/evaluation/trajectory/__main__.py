@@ -79,12 +79,14 @@ def _ways(weights: str | None) -> dict[str, RecoverSettings]:
 
     return {
         "never": way("never"),
+        "carried": way("carried"),
         "auto": way("auto"),
         "always": way("always"),
         "always, guided": way("always", guide=True),
         "always, 100 steps": way("always", steps=100),
         "never, no lock": way("never", lock=False),
         "always, no lock": way("always", lock=False),
+        "carried, no lock": way("carried", lock=False),
         "never, physics auto": way("never", physics="auto"),
         "auto, physics auto": way("auto", physics="auto"),
     }
