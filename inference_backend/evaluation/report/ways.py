@@ -128,7 +128,7 @@ def estimator_ways(moro: str | None = None, rope: str | None = None) -> list[Way
     """
     networks = RecoverSettings(moro=MoroSettings(weights=moro), rope=RopeSettings(weights=rope))
     return [
-        Way("kinematic", RecoverSettings()),
+        Way("kinematic", replace(networks, estimator="kinematic")),
         Way("moro", replace(networks, estimator="moro", moro=replace(networks.moro, refine=False))),
         Way("moro + refinement", replace(networks, estimator="moro", moro=replace(networks.moro, refine=True))),
         Way("rope", replace(networks, estimator="rope", rope=replace(networks.rope, refine=False))),

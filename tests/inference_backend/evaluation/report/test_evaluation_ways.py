@@ -10,13 +10,16 @@ from inference_backend.pipeline.settings import RecoverSettings
 from inference_backend.stages.physics.settings import PhysicsSettings
 
 
+PLAIN = RecoverSettings(estimator="kinematic")
+
+
 def changed(**settings) -> dict:
-    return Way("a way", replace(RecoverSettings(), **settings)).recipe()
+    return Way("a way", replace(PLAIN, **settings)).recipe()
 
 
 def test_a_recipe_changes_with_what_counts_and_with_nothing_else():
     plain = changed()
-    assert Way("another name", RecoverSettings()).recipe() == plain
+    assert Way("another name", PLAIN).recipe() == plain
     assert changed(physics=PhysicsSettings(step_hz=600)) == plain  # the stage does not run
     assert changed(physics=PhysicsSettings(mode="auto")) != plain
     assert changed(moro=replace(RecoverSettings().moro, steps=20)) == plain  # another estimator runs
