@@ -9,7 +9,6 @@ from inference_backend.evaluation.report.ways import Way, available, estimator_w
 from inference_backend.pipeline.settings import RecoverSettings
 from inference_backend.stages.physics.settings import PhysicsSettings
 
-
 PLAIN = RecoverSettings(estimator="kinematic")
 
 
