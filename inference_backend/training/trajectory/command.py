@@ -32,7 +32,11 @@ def train_trajectory(
     frames = min(arguments.frames or high, high)
     plan = replace(
         plan,
-        config=replace(plan.config, condition_of=arguments.condition),
+        config=replace(
+            plan.config,
+            condition_of=arguments.condition,
+            feet=plan.config.feet and arguments.condition == "joints",  # rotations do not tell where feet are
+        ),
         batch=arguments.batch or plan.batch,
         frames=(min(low, frames), frames),
     )

@@ -27,5 +27,5 @@ class TrajectoryPlan:
 
 PLANS: Final[dict[str, TrajectoryPlan]] = {
     "cpu": TrajectoryPlan(CPU, 16, (40, 120), 2e-3, uses=2),
-    "gpu": TrajectoryPlan(replace(PAPER, rates=True), 256, (60, 180), 3e-4),
+    "gpu": TrajectoryPlan(replace(PAPER, rates=True, feet=True), 256, (60, 180), 3e-4),
 }

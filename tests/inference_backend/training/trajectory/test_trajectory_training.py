@@ -107,6 +107,18 @@ def test_those_who_get_farthest_are_kept(windows):
     assert far.betas.shape == (2, 10)
 
 
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_every_size_trains_a_step(prepared, tmp_path, name):
+    size = sizes.PLANS[name]
+    small = replace(size, config=replace(size.config, dim=32, heads=4, condition=16, ffn=32), batch=4, frames=(20, 30))
+    stage = stage_in(tmp_path, prepared, small)
+    loss, figures = stage.loss(0.0)
+    loss.backward()
+    assert torch.isfinite(torch.stack([value.detach() for value in figures.values()])).all()
+    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in stage.network.parameters())
+    assert stage.network.stance.weight.grad.abs().max() > 0
+
+
 def test_scores_of_the_truth_and_of_who_stays(windows, body):
     batch = Batches(body, chance()).make(windows)
     right = path_scores(batch.path, batch)
@@ -144,7 +156,7 @@ def test_training_goes_on_as_if_it_had_not_stopped(prepared, tmp_path):
 
 
 def test_the_command_trains_starts_from_weights_and_says_what_does_not_fit(prepared, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sizes.PLANS, "cpu", PLAN)
+    monkeypatch.setitem(sizes.PLANS, "cpu", replace(PLAN, config=replace(SMALL, feet=True)))
     given = ["trajectory", "--data", str(prepared), "--minutes", "1", "--size", "cpu", "--device", "cpu"]
     first, second = tmp_path / "first", tmp_path / "zweiter ö"
     assert command.main([*given, "--out", str(first), "--steps", "2"]) == 0
