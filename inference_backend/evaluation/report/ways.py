@@ -138,17 +138,16 @@ def estimator_ways(moro: str | None = None, rope: str | None = None) -> list[Way
 
 
 def link_ways(base: Way) -> list[Way]:
-    """rope+moro without each of its links.
+    """rope+moro with its links changed, one at a time.
 
     Args:
-        base: rope+moro with all of them.
+        base: rope+moro at its defaults.
     """
-    without = {
-        "seed tokens": LinkSettings(seed_tokens=False),
-        "coarse trajectory": LinkSettings(coarse_trajectory=False),
-        "either": LinkSettings(seed_tokens=False, coarse_trajectory=False),
+    changed = {
+        "with seed tokens": LinkSettings(seed_tokens=True),
+        "without coarse trajectory": LinkSettings(coarse_trajectory=False),
     }
-    return [Way(f"{base.name} without {name}", replace(base.settings, links=links)) for name, links in without.items()]
+    return [Way(f"{base.name} {name}", replace(base.settings, links=links)) for name, links in changed.items()]
 
 
 def stage_ways(base: Way) -> list[Way]:

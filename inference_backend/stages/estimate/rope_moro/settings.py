@@ -16,14 +16,15 @@ class LinkSettings:
     """What Rope hands to MoRo. Each link can be left out.
 
     Attributes:
-        seed_tokens: Rope's pose as tokens, where it sees the parts that they shape.
+        seed_tokens: Rope's pose as tokens, where it sees the parts that they shape. Off with the bundled weights, whose
+            Rope says what is seen less well than MoRo does.
         coarse_trajectory: Rope's path, averaged with MoRo's own first guess.
         visibility: Rope's visibility of joints lowers the result's confidence.
         seed_visibility: visibility from which a part counts as seen.
         seed_reprojection: no seeds in frames in which Rope's landmarks miss by more than this, in box sides.
     """
 
-    seed_tokens: bool = True
+    seed_tokens: bool = False
     coarse_trajectory: bool = True
     visibility: bool = True
     seed_visibility: float = 0.7
