@@ -84,7 +84,7 @@ def follow_people(
         people: of its shot, with what the camera saw of them and what their bodies' motion tells.
         frames: clip frames of the shot.
         video: gives their time stamps.
-        world: the camera as if it stood still; its turning is right.
+        world: the camera as the world stage put it; its turning and the place where it begins stay.
         body: `body.Body`.
 
     Returns:
