@@ -96,7 +96,7 @@ class Evaluation:
 
     @cached_property
     def links(self) -> list[Way]:
-        """rope+moro without each of its links."""
+        """rope+moro with and without its links."""
         both = self.way("rope+moro")
         return [] if both is None else link_ways(both)
 
@@ -129,11 +129,10 @@ class Evaluation:
         return {} if self.synthetic is None else {way.name: estimator_unit(way, self.synthetic) for way in self.ways}
 
     def variant_units(self) -> dict[str, dict[str, Unit]]:
-        """The same for rope+moro without links, and for MoRo's ablation, beside the whole of either."""
+        """The same for the links of rope+moro, and for MoRo's ablation."""
         if self.few_synthetic is None:
             return {}
-        both = self.way("rope+moro")
-        groups = {"links": [both, *self.links] if both is not None else [], "ablations": self.ablations}
+        groups = {"links": self.links, "ablations": self.ablations}
         return {
             name: {way.name: estimator_unit(way, self.few_synthetic) for way in ways} for name, ways in groups.items()
         }

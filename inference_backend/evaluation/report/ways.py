@@ -138,16 +138,18 @@ def estimator_ways(moro: str | None = None, rope: str | None = None) -> list[Way
 
 
 def link_ways(base: Way) -> list[Way]:
-    """rope+moro with its links changed, one at a time.
+    """rope+moro with and without its links.
 
     Args:
-        base: rope+moro at its defaults.
+        base: rope+moro.
     """
-    changed = {
-        "with seed tokens": LinkSettings(seed_tokens=True),
-        "without coarse trajectory": LinkSettings(coarse_trajectory=False),
+    links = {
+        "seed tokens and coarse trajectory": LinkSettings(seed_tokens=True, coarse_trajectory=True),
+        "seed tokens": LinkSettings(seed_tokens=True, coarse_trajectory=False),
+        "coarse trajectory": LinkSettings(seed_tokens=False, coarse_trajectory=True),
+        "visibility only": LinkSettings(seed_tokens=False, coarse_trajectory=False),
     }
-    return [Way(f"{base.name} {name}", replace(base.settings, links=links)) for name, links in changed.items()]
+    return [Way(f"{base.name}, {name}", replace(base.settings, links=chosen)) for name, chosen in links.items()]
 
 
 def stage_ways(base: Way) -> list[Way]:
