@@ -158,9 +158,9 @@ def _checksum(path: Path) -> str:
 
 
 ESTIMATORS: Final[dict[str, Estimator]] = {
+    "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights, _moro_body, _moro_reads_landmarks),
     "kinematic": Estimator("kinematic", "kinematic", kinematic.VERSION, _load_kinematic, _kinematic_weights),
     "rope": Estimator("rope", "rope", rope.VERSION, _load_rope, _rope_weights, _rope_body, _rope_reads_landmarks),
-    "moro": Estimator("moro", "moro", moro.VERSION, _load_moro, _moro_weights, _moro_body, _moro_reads_landmarks),
     "rope+moro": Estimator(
         "rope+moro",
         "rope_moro",

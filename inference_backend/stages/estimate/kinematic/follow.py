@@ -22,9 +22,9 @@ from .solver import Motion, local_rotations
 from .start import encode
 from .trust import landmark_trust
 
-SETTINGS: Final = KinematicSettings(bone_sigma=0.2, bone_depth_sigma=0.2, view_sigma=0.02)
+SETTINGS: Final = KinematicSettings(bone_sigma=0.25, bone_depth_sigma=0.25, view_sigma=0.02)
 """How far the network's bones are trusted. Chosen on synthetic clips."""
-_WORLD_SIGMA: Final = 0.13
+_WORLD_SIGMA: Final = 0.25
 """Of the direction of a bone of well visible world landmarks beside the network's."""
 
 

@@ -13,6 +13,7 @@ from inference_backend.models.moro.decoding import (
     most_likely,
     step_count,
 )
+from inference_backend.models.moro.dst_former import FirstGuess, ImageFeatures
 from inference_backend.models.moro.evidence import WindowEvidence
 from inference_backend.models.moro.guide import Guide
 from inference_backend.models.moro.recover_clip import recover_clip
@@ -121,7 +122,8 @@ def test_clips_in_a_batch_do_not_mix(landmark_network, near):
     both = features(landmark_network, 10, batch=2)
     together = decode_tokens(landmark_network, both)
     for i in range(2):
-        alone = decode_tokens(landmark_network, type(both)(*(x[i : i + 1] for x in both)))
+        guess = FirstGuess(both.guess.box[i : i + 1])
+        alone = decode_tokens(landmark_network, ImageFeatures(*(x[i : i + 1] for x in both[:-1]), guess))
         assert torch.equal(together.ids[i : i + 1], alone.ids)
         near(together.rotation[i : i + 1], alone.rotation)
 
