@@ -35,6 +35,11 @@ def _cleaned(found: Mapping[str, Figures]) -> Scores:
     return {name: figures.values["cleaned"] for name, figures in found.items()}
 
 
+def _marked(way: str, found: Mapping[str, Figures]) -> str:
+    """The name of a way, with a mark where its figures are of earlier weights or stages."""
+    return way if all(figures.current for figures in found.values()) else f"{way} (earlier)"
+
+
 def _stands(row: Mapping[str, float]) -> bool:
     """Foot sliding of at most twice the reference's own and a millimetre."""
     return row["FS"] <= 2 * row["FS-ref"] + 1
@@ -57,6 +62,7 @@ def clip_tables(evaluation: Evaluation, store: Store, images: Path) -> dict[str,
     runs = [(way, camera) for way in evaluation.ways for camera in CAMERAS]
     found = {(way.name, camera): evaluation.of_clips(store, way, camera) for way, camera in runs}
     found = {key: each for key, each in found.items() if len(each) == len(evaluation.clips)}
+    found = {(_marked(way, each), camera): each for (way, camera), each in found.items()}
     scores = {key: _cleaned(each) for key, each in found.items()}
     given = {way: rows for (way, camera), rows in scores.items() if camera == "given"}
     if not given:
