@@ -15,6 +15,7 @@ STAGES = (
     "frames",
     "shots",
     "people",
+    "background",
     "camera",
     "estimate",
     "world",
@@ -116,7 +117,7 @@ def test_a_file_that_was_never_saved_is_no_obstacle(short_strip, tmp_path, monke
     assert bpy.data.filepath == ""
     outcome = recover()
     assert outcome.status == {"FINISHED"}
-    assert outcome.job.summary == f"1 person, {FRAMES} frames, Kinematic"
+    assert outcome.job.summary == f"1 person, {FRAMES} frames, MoRo"
     (armature,) = armatures()
     folder = Path(armature.recover_motion.folder)
     assert folder.is_absolute()
@@ -126,7 +127,7 @@ def test_a_file_that_was_never_saved_is_no_obstacle(short_strip, tmp_path, monke
     del facts["Stages"]  # depends on what the default settings find worth doing
     assert facts == {
         "Person": "1 of 1",
-        "Estimator": "Kinematic",
+        "Estimator": "MoRo",
         "Body": "SMPLX_OPEN",
         "Version": "as recovered",
     }

@@ -137,7 +137,7 @@ def test_two_people_of_a_movie_lie_where_the_video_shows_them(backend, tmp_path)
     add_strip(movie, first=1)
     outcome = recover(people=2)
     assert outcome.status == {"FINISHED"}, outcome.said
-    assert outcome.job.summary == f"2 people, {MOVIE_COUNT} frames, Kinematic"
+    assert outcome.job.summary == f"2 people, {MOVIE_COUNT} frames, MoRo"
     people = sorted((o for o in scene.objects if o.type == "ARMATURE"), key=lambda o: o.name)
     assert [o.name for o in people] == ["walk person 1", "walk person 2"]
     camera = next(o for o in scene.objects if o.type == "CAMERA")
