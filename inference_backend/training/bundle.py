@@ -4,17 +4,16 @@ Half precision, with the connections, the body's checksum and where it comes fro
 would not be loaded again or is too large to be bundled.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Final
 
 import torch
 
-from ..models.moro.checkpoint import load_network, save_network, sha256_of
+from ..models.moro.checkpoint import load_network, save_network
 from ..models.moro.connections import connections_from_tables
 from ..models.moro.weights_file import read_weights
-from ..protocol.errors import ErrorCode, RecoverError
+from .model_card import bundle_command, check_size, write_card
 
 LARGEST_MB: Final = 10.0
 _KEPT: Final = ("body_sha256", "stage", "steps", "minutes", "device", "data", "acknowledgement", "licence")
@@ -59,45 +58,21 @@ def bundle(source: Path, target: Path, notes: str = "") -> Path:
     model = load_network(source)
     kept = {key: file.metadata[key] for key in _KEPT if key in file.metadata}
     save_network(model, target, connections, kept, torch.float16)
-    size = target.stat().st_size / 1e6
-    if size > LARGEST_MB:
-        target.unlink()
-        raise RecoverError(
-            ErrorCode.BAD_OUTPUT,
-            f"The weights take {size:.1f} MB; at most {LARGEST_MB:.0f} MB are bundled.",
-            "Train a smaller size (inference_backend/training/sizes.py).",
-        )
+    size = check_size(target, LARGEST_MB)
     load_network(target)
-    card = target.with_suffix(".md")
-    values = {key: kept.get(key, "unknown") for key in _KEPT}
-    text = _CARD.format(
-        name=target.name,
+    values = dict(
         size=size,
-        sha256=sha256_of(target),
         parameters=sum(p.numel() for p in model.parameters()) / 1e6,
         tokens=model.config.tokenizer.tokens,
         codes=model.config.tokenizer.codes,
-        notes=notes and notes.strip() + "\n",
-        **values,
+        **{key: kept.get(key, "unknown") for key in _KEPT},
     )
-    card.write_text(text, encoding="utf-8")
-    return card
+    return write_card(target, _CARD, notes, values)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m inference_backend.training.bundle", description=__doc__)
-    parser.add_argument("trained", type=Path, help="weights that a training stage wrote")
-    parser.add_argument("--out", type=Path, required=True, help="e.g. inference_backend/weights/moro_open.safetensors")
-    parser.add_argument("--notes", type=Path, help="text file whose contents go into the model card")
-    arguments = parser.parse_args(argv)
-    try:
-        notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes else ""
-        print(f"Wrote {arguments.out} and {bundle(arguments.trained, arguments.out, notes)}.")
-    except RecoverError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return bundle_command("inference_backend.training.bundle", __doc__, bundle, argv)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@ Copies what a training left (half precision already) and writes a model card bes
 again, or is too large to be bundled.
 """
 
-import argparse
-import hashlib
 import sys
 from pathlib import Path
 from typing import Final
 
 from ...models.trajectory.weights_file import load_weights, save_weights
 from ...protocol.errors import ErrorCode, RecoverError
+from ..model_card import bundle_command, check_size, write_card
 
 LARGEST_MB: Final = 5.0
 _KEPT: Final = ("body_sha256", "steps", "minutes", "device", "data", "acknowledgement", "licence")
@@ -58,43 +57,20 @@ def bundle(source: Path, target: Path, notes: str = "") -> Path:
         )
     kept = {key: loaded.metadata.get(key, "unknown") for key in _KEPT}
     save_weights(target, loaded.network, loaded.scale, kept)
-    size = target.stat().st_size / 1e6
-    if size > LARGEST_MB:
-        target.unlink()
-        raise RecoverError(
-            ErrorCode.BAD_OUTPUT,
-            f"The weights take {size:.1f} MB; at most {LARGEST_MB:.0f} MB are bundled.",
-            "Train the size cpu.",
-        )
-    card = target.with_suffix(".md")
-    text = _CARD.format(
-        name=target.name,
+    size = check_size(target, LARGEST_MB)
+    values = dict(
         size=size,
-        sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
         layers=config.layers,
         dim=config.dim,
         parameters=sum(p.numel() for p in loaded.network.parameters()) / 1e6,
-        notes=notes and notes.strip() + "\n",
         **kept,
     )
-    card.write_text(text, encoding="utf-8")
-    return card
+    return write_card(target, _CARD, notes, values)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m inference_backend.training.trajectory.bundle", description=__doc__)
-    parser.add_argument("trained", type=Path, help="weights that a training wrote")
-    parser.add_argument("--out", type=Path, required=True, help="e.g. .../weights/trajectory_open.safetensors")
-    parser.add_argument("--notes", type=Path, help="text file whose contents go into the model card")
-    arguments = parser.parse_args(argv)
-    try:
-        notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes else ""
-        print(f"Wrote {arguments.out} and {bundle(arguments.trained, arguments.out, notes)}.")
-    except RecoverError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return bundle_command("inference_backend.training.trajectory.bundle", __doc__, bundle, argv)
 
 
 if __name__ == "__main__":
