@@ -15,6 +15,7 @@ from ....records.context import StageContext
 from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
+from ..one_thread import one_thread
 from .evidence import Evidence
 from .figure import Figure
 from .landmarks import figure_of
@@ -50,14 +51,9 @@ def estimate(
     """
     figure, prior = figure_of(body), load_prior()
     observed = observe(video, track, camera)
-    # Matrices this small take longer to share out than to compute, and threads that wait take the cores from Blender.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         motion, trust = fit(figure, prior, observed, settings, ctx)
         return _at_source(video, track, camera, figure, prior, observed, motion, trust, settings)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def fit(

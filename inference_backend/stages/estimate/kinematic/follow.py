@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ....body.body import Body
 from ....records.context import StageContext
+from ..one_thread import one_thread
 from .estimate import solve_windows
 from .evidence import BONES, Evidence
 from .landmarks import figure_of
@@ -52,13 +53,9 @@ def follow(
     turn = torch.eye(3, dtype=torch.float64) if whole.turn is None else whole.turn[0]
     root, place = turn @ rotations[:, 0], (turn @ pelvis[..., None])[..., 0]
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in the estimator: these matrices are too small to share out
-    try:
+    with one_thread():
         told = _with_bones(whole, (turn[..., None, :, :] @ points[..., None])[..., 0])
         found = solve_windows(figure, prior, told, start, settings, StageContext(device="cpu"))
-    finally:
-        torch.set_num_threads(threads)
     local, _ = local_rotations(prior, found.z[0])
     root, place = turn.mT @ found.root[0], (turn.mT @ found.pelvis[0, ..., None])[..., 0]
     return torch.cat((root[:, None], local), 1), place

@@ -28,6 +28,7 @@ from ....records.video import Video
 from ..kinematic.follow import follow
 from ..kinematic.observe import Observed, observe
 from ..kinematic.report import reprojection_error
+from ..one_thread import one_thread
 from .crops import crop_boxes, nearest_frames, person_crops
 from .quality import describe, landmark_places
 from .settings import MoroSettings
@@ -106,19 +107,22 @@ def estimate(
     guide = None if guided_by is None else guided_by(model, vertex_ids)
     steps = settings.steps or (1 if model.config.backbone is None else 5)
     at_once = _WINDOWS_ON_CUDA if solver == "cuda" and model.config.backbone is None else 1
-    motion = recover_clip(model, source, steps, windows_at_once=at_once, progress=done.decoded, guide=guide)
+    small = model.config.backbone is None and solver == "cpu"
+    with one_thread(small):
+        motion = recover_clip(model, source, steps, windows_at_once=at_once, progress=done.decoded, guide=guide)
     if not motion.is_finite() and model.dst_former.compute_dtype == torch.float16:
         # float16 ends at 65504. Weights that go beyond it are done again in float32.
         model, _ = load_moro(replace(settings, precision="float32"), body, ctx.device)
         source = _evidence(model, video, track, camera, observed, ctx, lambda _frames: None)
-        motion = recover_clip(model, source, steps, guide=guide)
+        with one_thread(small):
+            motion = recover_clip(model, source, steps, guide=guide)
     codes, turn, pelvis = (x.to(ctx.device) for x in (motion.codes, motion.rotation, motion.translation))
 
     def meshes(frames: Tensor) -> Tensor:
         index = frames.to(codes.device)
         return place(model.meshes(codes[index]), turn[index], pelvis[index, None]).to(solver)
 
-    with torch.no_grad():
+    with torch.no_grad(), one_thread(small):
         fitted = fitting.fit(meshes, n_frames, done.fitted)
     body.to("cpu")
     betas, rotations, transl = (x.double().cpu() for x in (fitted.betas, fitted.rotations, fitted.transl))
