@@ -1,7 +1,8 @@
 """Rope's ablation: `python -m inference_backend.evaluation.rope_ablation --data FOLDER --out FOLDER --steps N`.
 
 Trains each variant alike (the same steps, batches, seeds and both phases), and prints what each does on validation
-subjects: the table of RopeTP's ablation (Table 4), on synthetic proxy images.
+subjects: the table of RopeTP's ablation (Table 4), on synthetic proxy images. Variants whose figures are in the folder
+already are not trained again.
 """
 
 import argparse
@@ -10,19 +11,22 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from ..models.rope.config import ABLATIONS
-from ..protocol.errors import RecoverError
+from ..protocol.errors import ErrorCode, RecoverError
 from ..training.loop import Budget, Loop, choose_device
 from ..training.rope.sizes import ROPE_SIZES, ROPE_STAGES, RopeSize
 from ..training.rope.stage import RopeContext, RopeStage
 
-VARIANTS: Final = ("full", "no_whobo", "no_hagt", "no_acpr", "baseline_transformer", "baseline", "indep_only")
+VARIANTS: Final = (
+    "full", "no_whobo", "no_hagt", "no_acpr", "baseline_transformer", "baseline", "indep_only", "inter_only",
+    "fulco_only",
+)  # fmt: skip
 """Rows of the table. `no_acpr` is HAGT + MLP, `baseline_transformer` one level with self-attention, `indep_only` the 24
-parts alone."""
+parts alone, and so on."""
 _COLUMNS: Final = {"mpjpe": "MPJPE", "visible": "visible", "hidden": "hidden", "turn_deg": "rotations, degrees"}
 _FOREVER: Final = 1e6
 
@@ -74,6 +78,28 @@ def table(rows: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def known(path: Path, recipe: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Rows of an earlier call that can be kept.
+
+    Args:
+        path: the file of figures.
+        recipe: how variants are trained.
+
+    Raises:
+        RecoverError: its variants were trained in another way.
+    """
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found["recipe"] != recipe:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"The variants of {path} were trained with other settings: {found['recipe']}.",
+            "Give the same settings, or another folder.",
+        )
+    return found["rows"]
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m inference_backend.evaluation.rope_ablation", description=__doc__)
@@ -89,12 +115,17 @@ def main(argv: list[str] | None = None) -> int:
     try:
         device, size = choose_device(arguments.device), ROPE_SIZES[arguments.size]
         plans = {name: replace(plan, batch=arguments.batch or plan.batch) for name, plan in size.plans.items()}
-        size, rows = replace(size, plans=plans), {}
+        size = replace(size, plans=plans)
+        recipe = {name: getattr(arguments, name) for name in ("size", "steps", "batch", "seed")}
+        figures = arguments.out / "ablation.json"
+        rows = known(figures, recipe)
         for variant in arguments.variants:
+            if variant in rows:
+                continue
             out = arguments.out / variant
             rows[variant] = train_variant(variant, size, arguments.data, out, device, arguments.steps, arguments.seed)
             print(f"{variant}: " + ", ".join(f"{k} {v:.4g}" for k, v in rows[variant].items()), flush=True)
-            (arguments.out / "ablation.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+            figures.write_text(json.dumps({"recipe": recipe, "rows": rows}, indent=1), encoding="utf-8")
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1

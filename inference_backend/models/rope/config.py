@@ -30,7 +30,7 @@ class RopeConfig:
         isl_layers: self-attention layers of each level.
         shape_hidden, pose_hidden: hidden sizes of the heads.
         dropout: inside self-attention layers.
-        levels: the levels that the regressor uses, of `parts.LEVELS` without `whobo`; one or all three.
+        levels: the levels that the regressor uses, `indep`, `inter` and `fulco`, or one of them.
         use_whobo: part tokens are seen beside the whole body's token.
         tokens: `attention` (the tokenizer), or `pooled`: means over the image in its place.
         regressor: `acpr`; `transformer` leaves out the exchange between levels, `mlp` attention between tokens, too.
@@ -65,8 +65,9 @@ class RopeConfig:
     def __post_init__(self) -> None:
         if self.tokens not in TOKENS or self.regressor not in REGRESSORS:
             raise ValueError(f"tokens is one of {TOKENS}, regressor one of {REGRESSORS}.")
-        if self.levels not in (("indep",), ("indep", "inter", "fulco")):
-            raise ValueError("levels is indep alone, or indep, inter and fulco.")
+        every = ("indep", "inter", "fulco")
+        if self.levels not in (every, *((level,) for level in every)):
+            raise ValueError("levels is indep, inter and fulco, or one of them.")
 
     @property
     def map_hw(self) -> tuple[int, int]:
@@ -115,6 +116,8 @@ ABLATIONS: Final[dict[str, dict[str, Any]]] = {
     "baseline": {"levels": ("indep",), "use_whobo": False, "regressor": "mlp"},
     "baseline_transformer": {"levels": ("indep",), "use_whobo": False, "regressor": "transformer"},
     "indep_only": {"levels": ("indep",)},
+    "inter_only": {"levels": ("inter",)},
+    "fulco_only": {"levels": ("fulco",)},
     "coordinates": {"coordinates": True},
     "icl_literal": {"icl_literal": True},
 }

@@ -43,7 +43,7 @@ def test_variants_are_trained_alike_and_listed(prepared, tmp_path, monkeypatch, 
     out = tmp_path / "out"
     arguments = ["--data", str(prepared), "--out", str(out), "--steps", "5", "--device", "cpu"]
     assert rope_ablation.main([*arguments, "--variants", "full", "no_whobo"]) == 0
-    rows = json.loads((out / "ablation.json").read_text(encoding="utf-8"))
+    rows = json.loads((out / "ablation.json").read_text(encoding="utf-8"))["rows"]
     assert list(rows) == ["full", "no_whobo"]
     assert all(np.isfinite(list(row.values())).all() for row in rows.values())
     assert rows["full"]["parameters"] > rows["no_whobo"]["parameters"]
@@ -51,6 +51,12 @@ def test_variants_are_trained_alike_and_listed(prepared, tmp_path, monkeypatch, 
     assert not model.config.use_whobo
     assert metadata["steps"] == "2", "three steps with the loss on attention, two without"
     assert "| no_whobo |" in capsys.readouterr().out
+    trained = (out / "full" / "rope_2.safetensors").stat().st_mtime_ns
+    assert rope_ablation.main([*arguments, "--variants", "full", "inter_only"]) == 0
+    assert (out / "full" / "rope_2.safetensors").stat().st_mtime_ns == trained, "not trained again"
+    assert load_rope(out / "inter_only" / "rope_2.safetensors")[0].config.levels == ("inter",)
+    assert rope_ablation.main([*arguments[:5], "6", *arguments[6:]]) == 1
+    assert "'steps': 5" in capsys.readouterr().err
 
 
 def test_missing_data_says_how_to_make_it(tmp_path, capsys):

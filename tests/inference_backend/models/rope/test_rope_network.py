@@ -174,7 +174,7 @@ def test_configurations_survive_json():
         assert RopeConfig.from_json(config.to_json()) == config
 
 
-@pytest.mark.parametrize("wrong", [{"tokens": "none"}, {"regressor": "cnn"}, {"levels": ("inter",)}])
+@pytest.mark.parametrize("wrong", [{"tokens": "none"}, {"regressor": "cnn"}, {"levels": ("whobo",)}])
 def test_configurations_without_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         replace(SMALL, **wrong)
