@@ -28,6 +28,7 @@ from ...stages.estimate.kinematic.settings import KinematicSettings
 from ...stages.estimate.moro.settings import MoroSettings
 from ...stages.estimate.registry import find_estimator
 from ...stages.estimate.rope.settings import RopeSettings
+from ...stages.estimate.rope_moro.settings import LinkSettings, RopeMoroSettings
 from ...training.mocap import read_split
 from ..protocols import Pair, moro
 from .clips import FPS, SyntheticClip, choose_motions, make_clip
@@ -36,6 +37,7 @@ from .corruption import Corruption
 OCCLUDED: Final = Corruption(events="all", missing=0.03, failures=0.15)
 COLUMNS: Final = ("MPJPE", "MPJPE-vis", "MPJPE-occ", "PA-MPJPE", "PVE", "GMPJPE", "RTE", "Accel", "G-Accel", "Jitter",
                    "Sliding")  # fmt: skip
+_ESTIMATORS: Final = ("kinematic", "moro", "rope", "rope+moro")
 _VERTEX_STEP: Final = 20
 # The landmark whose hiding hides a joint.
 _SHOWN_BY: Final = {"foot": "foot_index", "collar": "shoulder"}
@@ -161,14 +163,19 @@ def _ways(
 ) -> dict[str, tuple[str, Any]]:
     """Name of a row -> estimator and settings."""
     ways: dict[str, tuple[str, Any]] = {}
+    base = MoroSettings(weights=None if weights is None else str(weights), refine=False)
+    alone = RopeSettings(weights=None if rope_weights is None else str(rope_weights), refine=False)
     for name in names:
         if name == "moro":
-            base = MoroSettings(weights=None if weights is None else str(weights), refine=False)
             ways |= {f"moro, T = {n}": (name, replace(base, steps=n)) for n in steps}
             ways["moro + refinement"] = (name, replace(base, refine=True))
         elif name == "rope":
-            alone = RopeSettings(weights=None if rope_weights is None else str(rope_weights), refine=False)
             ways |= {name: (name, alone), "rope + refinement": (name, replace(alone, refine=True))}
+        elif name == "rope+moro":
+            for seeds, path in ((True, True), (True, False), (False, True), (False, False)):
+                links = LinkSettings(seed_tokens=seeds, coarse_trajectory=path)
+                label = " and ".join(["seed tokens"] * seeds + ["coarse trajectory"] * path) or "neither"
+                ways[f"{name}, {label}"] = (name, RopeMoroSettings(alone, replace(base, refine=True), links))
         else:
             ways[name] = (name, KinematicSettings())
     return ways
@@ -181,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
     parser.add_argument("--split", choices=("val", "test"), default="val")
-    parser.add_argument("--estimators", nargs="*", choices=("kinematic", "moro", "rope"), default=["kinematic", "moro"])
+    parser.add_argument("--estimators", nargs="*", choices=_ESTIMATORS, default=["kinematic", "moro"])
     parser.add_argument("--weights", type=Path, help="MoRo weights; the bundled ones by default")
     parser.add_argument("--rope-weights", type=Path, help="Rope weights; the bundled ones by default")
     parser.add_argument("--steps", type=int, nargs="*", default=[5], help="decoding steps, a row for each")

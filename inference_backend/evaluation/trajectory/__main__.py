@@ -1,7 +1,8 @@
 """What regenerating paths is worth: `python -m inference_backend.evaluation.trajectory --mocap FOLDER --out FOLDER`.
 
-Motions of held-back subjects before virtual cameras, through the product's own stages with the default estimator:
-clear, partly occluded, out of sight for a while, and before a hand-held camera that walks along.
+Motions of held-back subjects before virtual cameras, through the product's own stages: clear, partly occluded, out of
+sight for a while, and before a hand-held camera that walks along. The estimator and its weights are the default ones,
+or those of `--settings`.
 """
 
 import argparse
@@ -67,11 +68,12 @@ def _cases(kind: str, motions: list[MocapClip], frames: int, body: Body) -> Iter
         yield _Case(clip, None, nobody)
 
 
-def _ways(weights: str | None) -> dict[str, RecoverSettings]:
+def _ways(weights: str | None, base: RecoverSettings) -> dict[str, RecoverSettings]:
     def way(
         trigger: str, lock: bool = True, physics: str = "never", steps: int = 0, guide: bool = False
     ) -> RecoverSettings:
-        return RecoverSettings(
+        return replace(
+            base,
             trajectory=TrajectorySettings(trigger=trigger, weights=weights, steps=steps, guide=guide),
             foot_lock=FootLockSettings() if lock else FootLockSettings(strength=0.0),
             physics=PhysicsSettings(mode=physics),
@@ -113,20 +115,22 @@ def _scores(pairs: list[Pair], paths: list[np.ndarray], away: list[np.ndarray]) 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    ways = _ways(None)
+    ways = _ways(None, RecoverSettings())
     parser = argparse.ArgumentParser(prog="python -m inference_backend.evaluation.trajectory", description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
     parser.add_argument("--out", type=Path, required=True, help="folder for scores.json and what stages leave")
     parser.add_argument("--weights", type=Path, help="of the denoiser; the bundled ones by default")
+    parser.add_argument("--settings", type=json.loads, default={}, help="of all other stages, JSON as for recover")
     parser.add_argument("--clips", type=int, default=8, help="motions; each is seen in every kind of clip")
     parser.add_argument("--frames", type=int, default=240)
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
     parser.add_argument("--ways", nargs="*", choices=sorted(ways), default=list(ways))
     parser.add_argument("--split", choices=("val", "test"), default="val")
     arguments = parser.parse_args(argv)
-    ways = _ways(None if arguments.weights is None else str(arguments.weights))
     scores: dict[str, dict[str, dict[str, float]]] = {}
     try:
+        base = RecoverSettings.from_json(arguments.settings)
+        ways = _ways(None if arguments.weights is None else str(arguments.weights), base)
         body = Body.load(None)
         motions = choose_motions(
             list(read_split(arguments.mocap, arguments.split)), arguments.clips, frames=arguments.frames
