@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..protocol.skeleton import BODY_JOINTS, PARENTS
+from .carrier import fold_to_body
 
 if TYPE_CHECKING:
     from .body import Body
@@ -29,13 +30,13 @@ class SurfacePoints(nn.Module):
         super().__init__()
         index = torch.as_tensor(vertices, dtype=torch.long, device=body.v_template.device)
         weights = body.lbs_weights[index]
-        carrier, turn, joint = _fold(body)
+        turn, joint = _rest_on_carriers(body)
         # Vertices and joints as affine functions of betas: [...,11], the constant first.
         shaped = torch.cat([body.v_template[index].unsqueeze(-1), body.shapedirs[index]], dim=-1)
         rest = torch.cat([body.J_template.unsqueeze(-1), body.J_shapedirs], dim=-1)
         arm = torch.einsum("jab,pjbk->pjak", turn, shaped[:, None] - rest) + joint
-        local = weights.new_zeros(len(index), _BODY, 3, 11).index_add_(1, carrier, weights[..., None, None] * arm)
-        shares = weights.new_zeros(len(index), _BODY).index_add_(1, carrier, weights)
+        local = fold_to_body(weights[..., None, None] * arm)
+        shares = fold_to_body(weights)
         # Keep the body joints that move each vertex.
         width = max(1, int((shares > 0).sum(1).max())) if len(index) else 1
         share, joints = shares.topk(width, dim=1)
@@ -47,17 +48,14 @@ class SurfacePoints(nn.Module):
         self.register_buffer("parents", torch.tensor(PARENTS[1:_BODY], device=index.device), persistent=False)
         self.corrects = body.posedirs is not None
         if self.corrects:
-            self._keep_correctives(body, index, weights, carrier, turn, joints)
+            self._keep_correctives(body, index, weights, turn, joints)
 
-    def _keep_correctives(
-        self, body: "Body", index: Tensor, weights: Tensor, carrier: Tensor, turn: Tensor, joints: Tensor
-    ) -> None:
+    def _keep_correctives(self, body: "Body", index: Tensor, weights: Tensor, turn: Tensor, joints: Tensor) -> None:
         """Pose correctives of the vertices: linear in the body's local rotations, constant in the hands'."""
         chosen = body.posedirs.unflatten(1, (-1, 3))[:, index].flatten(1)
         body_rows, hands = (_BODY - 1) * 9, torch.cat([body.left_hand_pose, body.right_hand_pose])
         identity = torch.eye(3, dtype=hands.dtype, device=hands.device)
-        turns = weights.new_zeros(len(index), _BODY, 3, 3)
-        turns.index_add_(1, carrier, weights[..., None, None] * turn)
+        turns = fold_to_body(weights[..., None, None] * turn)
         turns = turns.gather(1, joints[..., None, None].expand(-1, -1, 3, 3))
         self.register_buffer("correctives", chosen[:body_rows], persistent=False)
         self.register_buffer("constant", (hands - identity).flatten() @ chosen[-len(hands) * 9 :], persistent=False)
@@ -84,21 +82,20 @@ class SurfacePoints(nn.Module):
         return (turned + self.share * joints.index_select(-2, self.joints).unflatten(-2, shape)).sum(-2)
 
 
-def _fold(body: "Body") -> tuple[Tensor, Tensor, Tensor]:
-    """For each of the 55 joints: the body joint that carries it, its rotation and its place in that joint's frame.
+def _rest_on_carriers(body: "Body") -> tuple[Tensor, Tensor]:
+    """For each of the 55 joints, its rotation and its place in the frame of the body joint that carries it.
 
     Returns:
-        Carriers `[55]`, rotations `[55,3,3]`, and places `[55,3,11]`, affine in betas (the constant first), metres.
+        Rotations `[55,3,3]`, and places `[55,3,11]`, affine in betas (the constant first), metres.
     """
     rest = torch.cat([body.J_template.unsqueeze(-1), body.J_shapedirs], dim=-1)
     identity = torch.eye(3, dtype=rest.dtype, device=rest.device)
     hands = [*body.left_hand_pose, *body.right_hand_pose]
-    carriers, turns, places = list(range(_BODY)), [identity] * _BODY, [torch.zeros_like(rest[0])] * _BODY
+    turns, places = [identity] * _BODY, [torch.zeros_like(rest[0])] * _BODY
     for j in range(_BODY, len(PARENTS)):
         parent = PARENTS[j]
-        carriers.append(carriers[parent])
         places.append(places[parent] + turns[parent] @ (rest[j] - rest[parent]))
         turns.append(
             turns[parent] @ (hands[j - len(PARENTS) + len(hands)] if j >= len(PARENTS) - len(hands) else identity)
         )
-    return torch.tensor(carriers, device=rest.device), torch.stack(turns), torch.stack(places)
+    return torch.stack(turns), torch.stack(places)

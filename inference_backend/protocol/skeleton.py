@@ -50,5 +50,16 @@ def _hand_parents(first: int, wrist: int) -> tuple[int, ...]:
 PARENTS: Final[tuple[int, ...]] = (*BODY_PARENTS, 15, 15, 15, *_hand_parents(25, 20), *_hand_parents(40, 21))
 """Parent index of each of the 55 joints; -1 for the pelvis."""
 
+
+def _carriers() -> tuple[int, ...]:
+    carrier = list(range(len(BODY_JOINTS)))
+    for joint in range(len(BODY_JOINTS), len(JOINTS)):
+        carrier.append(carrier[PARENTS[joint]])
+    return tuple(carrier)
+
+
+BODY_CARRIER: Final[tuple[int, ...]] = _carriers()
+"""Body joint that carries each of the 55 joints: the head or a wrist for face and fingers, else the joint itself."""
+
 CONTACT_POINTS: Final[tuple[str, ...]] = ("left_heel", "left_toe", "right_heel", "right_toe")
 """Columns of every contact array."""

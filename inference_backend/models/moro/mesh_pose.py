@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...body.body import Body
+from ...body.carrier import fold_to_body
 from ...protocol.skeleton import BODY_PARENTS
 
 _JOINTS: Final = len(BODY_PARENTS)
@@ -40,7 +41,7 @@ class MeshPose:
     def __init__(self, body: Body, vertex_ids: NDArray[np.int64], betas: Tensor) -> None:
         ids = torch.from_numpy(np.asarray(vertex_ids)).to(body.v_template.device)
         below = _below().to(body.v_template)
-        weights = body.lbs_weights[ids] @ _owners(body.parents).to(body.v_template)  # [V,22]
+        weights = fold_to_body(body.lbs_weights[ids])  # [V,22]
         rest = body.v_template[ids] + body.shapedirs[ids] @ betas
         joints = body.rest_joints(betas)[:_JOINTS]
         self._body, self._betas, self._below = body, betas, below
@@ -120,14 +121,3 @@ def _below() -> Tensor:
     for joint in range(_JOINTS - 1, 0, -1):
         below[BODY_PARENTS[joint]] += below[joint]
     return below
-
-
-def _owners(parents: tuple[int, ...]) -> Tensor:
-    """`[55,22]`: the body joint that each joint moves with while face and fingers are at rest."""
-    owners = torch.zeros(len(parents), _JOINTS)
-    for joint in range(len(parents)):
-        owner = joint
-        while owner >= _JOINTS:
-            owner = parents[owner]
-        owners[joint, owner] = 1
-    return owners

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ...body.body import Body
+from ...body.carrier import fold_to_body
 from ...body.kinematics import KinematicTree
-from ...protocol.skeleton import BODY_PARENTS, PARENTS
+from ...protocol.skeleton import BODY_PARENTS
 
 _BODY = len(BODY_PARENTS)
 
@@ -25,7 +26,7 @@ class PosedMesh:
         self._tree = KinematicTree(BODY_PARENTS).to(body.v_template.device)
         index = torch.as_tensor(vertex_ids, dtype=torch.long, device=body.v_template.device)
         self._template, self._shapes = body.v_template[index], body.shapedirs[index]
-        self._weights = _carried(body.lbs_weights[index])
+        self._weights = fold_to_body(body.lbs_weights[index])
         self._correctives = None
         if body.posedirs is not None:
             rows = 9 * (_BODY - 1)
@@ -49,12 +50,3 @@ class PosedMesh:
         shift = joints - joints[..., :1, :] - (turned @ rest[..., None])[..., 0]
         blended = (self._weights @ turned.flatten(-2)).unflatten(-1, (3, 3))
         return (blended * vertices[..., None, :]).sum(-1) + self._weights @ shift
-
-
-def _carried(weights: Tensor) -> Tensor:
-    """Skin weights `[V,55]` on the 22 body joints: fingers, jaw and eyes lie still on what carries them."""
-    carrier = list(range(_BODY))
-    for j in range(_BODY, len(PARENTS)):
-        carrier.append(carrier[PARENTS[j]])
-    index = torch.tensor(carrier, device=weights.device)
-    return weights.new_zeros(len(weights), _BODY).index_add_(1, index, weights)

@@ -4,10 +4,8 @@ import torch
 from torch import Tensor
 
 from ...body.body import Body
+from ...body.carrier import fold_to_body
 from ...models.rope.surface_cloud import SurfaceCloud
-from ...protocol.skeleton import BODY_PARENTS, PARENTS
-
-_BODY = len(BODY_PARENTS)
 
 
 class SkinPoints:
@@ -24,7 +22,7 @@ class SkinPoints:
         self._rest = (share[..., None] * body.v_template[corners]).sum(1)
         self._by_beta = torch.einsum("pc,pcik->kip", share, body.shapedirs[corners])
         self._outward = torch.linalg.cross(b - a, c - a)
-        self._weights = _carried((share[..., None] * body.lbs_weights[corners]).sum(1))
+        self._weights = fold_to_body((share[..., None] * body.lbs_weights[corners]).sum(1))
 
     def see(self, betas: Tensor, rest: Tensor, joints: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
         """Place the points.
@@ -53,12 +51,3 @@ class SkinPoints:
                 normal.addcmul_(turned[i][k], self._outward[:, k, None])
             facing.addcmul_(normal, points[i])
         return torch.stack([x.mT for x in points], -1), (facing < 0).mT
-
-
-def _carried(weights: Tensor) -> Tensor:
-    """Skin weights `[P,55]` on the 22 body joints: those of fingers and face go to what carries them."""
-    carrier = list(range(_BODY))
-    for j in range(_BODY, len(PARENTS)):
-        carrier.append(carrier[PARENTS[j]])
-    index = torch.tensor(carrier, device=weights.device)
-    return weights.new_zeros(len(weights), _BODY).index_add_(1, index, weights)
