@@ -1,7 +1,8 @@
 """Draws Rope's occlusion sensitivity: `python -m inference_backend.evaluation.sensitivity --out map.png [...]`.
 
 Without `--video`, a posed body whose truth is known; with it, one frame of a person in a clip, where the deviation from
-the prediction without an occluder is drawn. `--untrained` runs random weights, to see that everything works.
+the prediction without an occluder is drawn. Several weights are drawn below each other. With `--data`, what is printed
+are means over moments of the validation subjects' motion. `--untrained` runs random weights, to see that all works.
 """
 
 import argparse
@@ -9,71 +10,31 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-import roma
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..body.body import Body
-from ..geometry.blazepose import LANDMARKS
-from ..geometry.projection import project
-from ..models.rope.camera import box_feature, square_box
+from ..models.rope.camera import box_feature
 from ..models.rope.config import OPEN
 from ..models.rope.network import Rope
-from ..models.rope.proxy import render_proxy
-from ..models.rope.surface_cloud import SurfaceCloud
 from ..models.rope.weights_file import load_rope
 from ..pipeline.settings import RecoverSettings
 from ..pipeline.stages import Stages
 from ..protocol.errors import ErrorCode, RecoverError
-from ..protocol.skeleton import BODY_JOINTS
 from ..records.context import StageContext
-from ..stages.estimate.kinematic.landmarks import figure_of
 from ..stages.estimate.kinematic.observe import observe
 from ..stages.estimate.rope.look import crops, proxies, view_of
 from ..stages.estimate.rope.settings import RopeSettings
 from ..stages.estimate.rope.weights import weights_path
 from .occlusion_map import SHAPES, heat_map, occluder, sensitivity
+from .posed_subjects import Subject, moving_subjects, posed_subject
 
 CROP: Final = 224
 """Patch and stride are given for a crop of so many pixels, as is usual, and scaled to the picture that is used."""
-
-
-class Subject(NamedTuple):
-    """What the occluder slides over: image `[C,h,w]`, box feature `[3]`, true joints `[22,3]` or None."""
-
-    image: Tensor
-    box: Tensor
-    truth: NDArray[np.float64] | None
-
-
-def posed_subject(body: Body) -> Subject:
-    """A body in mid-stride, seen half from the side, as a proxy image."""
-    turns = torch.zeros(22, 3)
-    bends = {
-        "left_hip": (-0.6, 0, 0), "right_hip": (0.4, 0, 0), "left_knee": (0.3, 0, 0), "right_knee": (0.6, 0, 0),
-        "left_shoulder": (0.5, 0, -1.2), "right_shoulder": (-0.5, 0, 1.2), "left_elbow": (0, -0.7, 0),
-        "right_elbow": (0, 0.7, 0),
-    }  # fmt: skip
-    for name, turn in bends.items():
-        turns[BODY_JOINTS.index(name)] = torch.tensor(turn)
-    rotations = roma.rotvec_to_rotmat(turns)
-    facing = roma.rotvec_to_rotmat(torch.tensor([0.0, 0.6, 0.0]))
-    rotations[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0])) @ facing
-    betas, pelvis = torch.zeros(1, 10), torch.tensor([[0.0, 0.0, 4.0]])
-    K = torch.tensor([[[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]]])
-    _, marks, _ = figure_of(body).pose(betas[0].double(), rotations[None].double(), pelvis.double())
-    marks = marks.float()
-    rest = body.rest_joints(betas)[:, 0]
-    posed = body(betas, rotations[None, 0], rotations[None, 1:], pelvis - rest)
-    keypoints = project(marks, K)
-    box = square_box(keypoints)
-    seen = torch.full((1, len(LANDMARKS)), 0.95)
-    image = render_proxy(SurfaceCloud(body), posed.vertices, K, box, keypoints, seen, marks)
-    return Subject(image[0], box_feature(box, K)[0], posed.joints[0, : len(BODY_JOINTS)].double().numpy())
 
 
 def filmed_subject(model: Rope, path: Path, frame: int) -> Subject:
@@ -135,8 +96,29 @@ def maps(
     }
 
 
-def draw(path: Path, subject: Subject, found: dict, reduce: str) -> None:
-    """Write the picture: what was looked at, and the heat map of each shape over it."""
+def figures(model: Rope, body: Body, subjects: list[Subject], shape: str, patch: int, stride: int) -> dict[str, float]:
+    """Means over people whose truth is known, mm.
+
+    Returns:
+        MPJPE about the pelvis without an occluder (`clear`), in the mean over its places (`mean`), where it disturbs
+        most (`worst_place`), and in the mean over its places of the joint that is furthest off (`worst_joint`);
+        `pa_clear` and `pa_mean`, the same after a similarity fit.
+    """
+    rows = []
+    for subject in subjects:
+        found = maps(model, body, subject, (shape,), patch, stride)[shape]
+        size = tuple(subject.image.shape[1:])
+        clear = sensitivity(predictor(model, body, subject), size, np.zeros(size, bool), 1, subject.truth)
+        plain, fitted = found
+        rows.append({
+            "clear": clear[0].mean(), "mean": plain.mean(), "worst_place": heat_map(plain, "mean").max(),
+            "worst_joint": heat_map(plain).mean(), "pa_clear": clear[1].mean(), "pa_mean": fitted.mean(),
+        })  # fmt: skip
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def draw(path: Path, subject: Subject, found: dict[str, dict[str, Any]], reduce: str) -> None:
+    """Write the picture: what was looked at, and the heat map of each shape over it; a row for each of the weights."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -144,21 +126,26 @@ def draw(path: Path, subject: Subject, found: dict, reduce: str) -> None:
 
     height, width = subject.image.shape[1:]
     base = picture(subject.image)
-    plain = {shape: heat_map(grids[0], reduce) for shape, grids in found.items()}
-    top = max(float(values.max()) for values in plain.values())
-    figure, axes = plt.subplots(1, len(plain) + 1, figsize=(2.4 * (len(plain) + 1) + 0.9, 3.5), layout="constrained")
-    axes[0].imshow(base, extent=(0, width, height, 0))
-    axes[0].set_title("input")
-    for ax, (shape, values) in zip(axes[1:], plain.items(), strict=True):
-        ax.imshow(base, extent=(0, width, height, 0))
-        drawn = ax.imshow(
-            values, extent=(0, width, height, 0), interpolation="bicubic", cmap="inferno", alpha=0.7, vmin=0, vmax=top
-        )
-        ax.set_title(shape)
-    for ax in axes:
+    plain = {name: {shape: heat_map(grids[0], reduce) for shape, grids in row.items()} for name, row in found.items()}
+    top = max(float(values.max()) for row in plain.values() for values in row.values())
+    columns = 1 + max(len(row) for row in plain.values())
+    figure, axes = plt.subplots(
+        len(plain), columns, figsize=(2.4 * columns + 0.9, 3.2 * len(plain) + 0.3), layout="constrained", squeeze=False
+    )
+    for row, (name, values_of) in zip(axes, plain.items(), strict=True):
+        row[0].imshow(base, extent=(0, width, height, 0))
+        row[0].set_title(name)
+        for ax, (shape, values) in zip(row[1:], values_of.items(), strict=True):
+            ax.imshow(base, extent=(0, width, height, 0))
+            drawn = ax.imshow(
+                values, extent=(0, width, height, 0), interpolation="bicubic", cmap="inferno", alpha=0.7, vmin=0,
+                vmax=top,
+            )  # fmt: skip
+            ax.set_title(shape)
+    for ax in axes.flat:
         ax.axis("off")
     what = "error" if subject.truth is not None else "deviation"
-    figure.colorbar(drawn, ax=axes[-1], label=f"{reduce} joint {what}, mm")
+    figure.colorbar(drawn, ax=axes[:, -1], label=f"{reduce} joint {what}, mm")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
@@ -173,15 +160,34 @@ def picture(image: Tensor) -> NDArray[np.float64]:
     return np.clip(np.stack((shade + marks, shade + 0.8 * marks, shade), -1), 0, 1)
 
 
+def _models(weights: list[Path] | None, names: list[str] | None, untrained: bool) -> dict[str, Rope]:
+    """Networks by the name of their row."""
+    if untrained:
+        torch.manual_seed(0)
+        return {"untrained": Rope(OPEN).eval()}
+    if weights is None:
+        return {"bundled": load_rope(weights_path(RopeSettings()))[0]}
+    names = [f"{path.parent.name}/{path.stem}" for path in weights] if names is None else names
+    if len(set(names)) != len(weights):
+        raise RecoverError(ErrorCode.BAD_SETTING, "Weights and names are not as many.", "Give each a name of its own.")
+    chosen = [weights_path(RopeSettings(weights=str(path))) for path in weights]
+    return {name: load_rope(path)[0] for name, path in zip(names, chosen, strict=True)}
+
+
 def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Draw how much an occluder at each place disturbs Rope.")
     parser.add_argument("--out", type=Path, required=True, help="picture to write (PNG); grids go beside it (.npz)")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--weights", type=Path, help="Rope weights; default: the bundled ones")
+    which.add_argument(
+        "--weights", type=Path, nargs="+", help="Rope weights, a row for each; default: the bundled ones"
+    )
     which.add_argument("--untrained", action="store_true", help="random weights")
+    parser.add_argument("--names", nargs="+", help="what the rows are called")
     parser.add_argument("--video", type=Path, help="a clip; default: a posed body whose truth is known")
     parser.add_argument("--frame", type=int, default=0, help="which of its frames")
+    parser.add_argument("--data", type=Path, help="prepared motion: figures are means over people in it")
+    parser.add_argument("--count", type=int, default=24, help="how many people of --data")
     parser.add_argument("--deviation", action="store_true", help="measure from the prediction without an occluder")
     parser.add_argument("--shape", choices=(*SHAPES, "all"), default="all")
     parser.add_argument("--patch", type=int, default=40, help=f"side of the square, for a crop of {CROP} pixels")
@@ -189,20 +195,15 @@ def main() -> int:
     parser.add_argument("--reduce", choices=("max", "mean"), default="max", help="over joints")
     options = parser.parse_args()
     try:
-        torch.manual_seed(0)
-        if options.untrained:
-            model = Rope(OPEN).eval()
-        else:
-            chosen = None if options.weights is None else str(options.weights)
-            model, _ = load_rope(weights_path(RopeSettings(weights=chosen)))
+        models = _models(options.weights, options.names, options.untrained)
         if not (0 < options.patch <= CROP // 2 and 0 < options.stride <= CROP):
             raise RecoverError(
                 ErrorCode.BAD_SETTING, "The patch is 1 to 112 pixels and the stride 1 to 224.", "Choose other numbers."
             )
         body = Body.load()
         if options.video is not None:
-            subject = filmed_subject(model, options.video, options.frame)
-        elif model.config.input == "rgb":
+            subject = filmed_subject(next(iter(models.values())), options.video, options.frame)
+        elif any(model.config.input == "rgb" for model in models.values()):
             raise RecoverError(
                 ErrorCode.BAD_SETTING, "Weights that look at pictures need a clip.", "Name one with --video."
             )
@@ -210,18 +211,30 @@ def main() -> int:
             subject = posed_subject(body)
         if options.deviation:
             subject = subject._replace(truth=None)
+        subjects = [] if options.data is None else moving_subjects(body, options.data, options.count)
         shapes = SHAPES if options.shape == "all" else (options.shape,)
-        found = maps(model, body, subject, shapes, options.patch, options.stride)
+        slid = (options.patch, options.stride)
+        found = {name: maps(model, body, subject, shapes, *slid) for name, model in models.items()}
         draw(options.out, subject, found, options.reduce)
-        arrays = {f"{s}_{name}": g for s, pair in found.items() for name, g in zip(("mpjpe", "pa"), pair, strict=True)}
-        np.savez(options.out.with_suffix(".npz"), **arrays)
+        for name, row in found.items():
+            for shape, (plain, fitted) in row.items():
+                if subjects:
+                    row_of = figures(models[name], body, subjects, shape, *slid)
+                else:
+                    row_of = {"mpjpe_mean": plain.mean(), "mpjpe_max": plain.max(), "pa_mean": fitted.mean(),
+                              "pa_max": fitted.max()}  # fmt: skip
+                rounded = {key: round(float(value), 1) for key, value in row_of.items()}
+                print(json.dumps({"weights": name, "shape": shape, "places": plain.shape[:2], **rounded}), flush=True)
     except RecoverError as error:
         print(f"Error: {error.sentence}\n{error.remedy}", file=sys.stderr)
         return 1
-    for shape, (plain, fitted) in found.items():
-        row = {"shape": shape, "places": plain.shape[:2], "mpjpe_mean": plain.mean(), "mpjpe_max": plain.max(),
-               "pa_mean": fitted.mean(), "pa_max": fitted.max()}  # fmt: skip
-        print(json.dumps({k: round(v, 1) if isinstance(v, float) else v for k, v in row.items()}))
+    arrays = {
+        "_".join((*([name] if len(found) > 1 else []), shape, kind)): grid
+        for name, row in found.items()
+        for shape, pair in row.items()
+        for kind, grid in zip(("mpjpe", "pa"), pair, strict=True)
+    }
+    np.savez(options.out.with_suffix(".npz"), **arrays)
     return 0
 
 

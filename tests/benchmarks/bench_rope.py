@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from inference_backend.body.body import Body  # noqa: E402
-from inference_backend.evaluation.sensitivity import posed_subject  # noqa: E402
+from inference_backend.evaluation.posed_subjects import posed_subject  # noqa: E402
 from inference_backend.models.rope.camera import square_box  # noqa: E402
 from inference_backend.models.rope.config import ABLATIONS, ablation  # noqa: E402
 from inference_backend.models.rope.network import Rope  # noqa: E402

@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from inference_backend.evaluation import sensitivity as command
 from inference_backend.evaluation.occlusion_map import SHAPES, heat_map, occluder, places, sensitivity, slide
+from inference_backend.stages.estimate.rope.settings import RopeSettings
+from inference_backend.stages.estimate.rope.weights import weights_path
 
 
 def test_places_of_the_usual_protocol():
@@ -79,6 +82,22 @@ def test_command_draws_a_map(tmp_path, monkeypatch, capsys):
         assert grids["circle_mpjpe"].shape[2] == 22
         assert np.isfinite(grids["circle_pa"]).all()
     assert '"shape": "circle"' in capsys.readouterr().out
+
+
+def test_command_compares_weights_on_moving_people(prepared, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    out, bundled = tmp_path / "map.png", weights_path(RopeSettings())
+    arguments = ("--weights", bundled, bundled, "--names", "a", "b", "--data", prepared, "--count", 2, "--out", out)
+    assert run(monkeypatch, *arguments, "--shape", "square", "--stride", 60) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first.pop("weights"), second.pop("weights")) == ("a", "b")
+    assert first == second
+    assert 0 < first["clear"] < first["worst_place"]
+    assert first["mean"] < first["worst_joint"]
+    with np.load(out.with_suffix(".npz")) as grids:
+        np.testing.assert_array_equal(grids["a_square_mpjpe"], grids["b_square_mpjpe"])
+    assert run(monkeypatch, *arguments[:3], "--names", "a", "--out", out) == 1
+    assert "names" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [["--weights", "gone.safetensors"], ["--untrained", "--patch", "200"]])

@@ -21,7 +21,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from inference_backend.body.body import Body  # noqa: E402
-from inference_backend.evaluation.sensitivity import picture, posed_subject  # noqa: E402
+from inference_backend.evaluation.posed_subjects import posed_subject  # noqa: E402
+from inference_backend.evaluation.sensitivity import picture  # noqa: E402
 from inference_backend.models.rope.config import OPEN  # noqa: E402
 from inference_backend.models.rope.hagt import part_attention  # noqa: E402
 from inference_backend.models.rope.network import Rope  # noqa: E402

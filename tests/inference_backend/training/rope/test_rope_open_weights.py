@@ -5,7 +5,7 @@ import hashlib
 import torch
 
 from inference_backend.body.body import Body
-from inference_backend.evaluation.sensitivity import posed_subject
+from inference_backend.evaluation.posed_subjects import posed_subject
 from inference_backend.stages.estimate.rope.settings import RopeSettings
 from inference_backend.stages.estimate.rope.weights import BUNDLED, load_for_body
 from inference_backend.training.rope.bundle import LARGEST_MB
