@@ -9,6 +9,7 @@ from ...body.body import Body
 from ...protocol.result_format import person_name
 from ...records.context import StageContext
 from ...records.motion import PoseEvidence
+from ..one_thread import one_thread
 from .figure import common_figure
 from .refit import Pose, refit
 
@@ -37,12 +38,8 @@ def convert_body(motion: PoseEvidence, source: Body, target: Body, ctx: StageCon
     betas = torch.from_numpy(np.asarray(motion.betas, np.float64))
     rest, _ = old.rest(betas)
     given = Pose(betas, torch.from_numpy(rotations), torch.from_numpy(motion.transl) + rest[0])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # thousands of small systems: sharing each out costs more than it gains
-    try:
+    with one_thread():  # thousands of small systems
         found = refit(old, new, given)
-    finally:
-        torch.set_num_threads(threads)
     ctx.progress(1.0, len(motion.frames))
     off = (found.points(new) - given.points(old))[:, :_JOINTS].norm(dim=-1).numpy() * 1000
     off = off[motion.valid] if motion.valid.any() else off

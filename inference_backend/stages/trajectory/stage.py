@@ -15,6 +15,7 @@ from ...records.camera import WorldFrame
 from ...records.context import StageContext
 from ...records.motion import PoseEvidence, TrajectoryReport, WorldMotion
 from ...records.video import Video
+from ..one_thread import one_thread
 from .carried import follow_people
 from .fusion import align, fuse, precision_of, shifted
 from .odometry import odometry
@@ -119,10 +120,7 @@ def _from_network(
         torch.from_numpy(cubic(person.time_s, _precision(person, world, settings), clock)).float()
         for person, clock in zip(people, clocks, strict=True)
     ]
-    # A network this small takes longer to share out than to compute, and threads that wait take the cores from Blender.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         drawn = regenerate(
             loaded.network,
             loaded.scale,
@@ -134,8 +132,6 @@ def _from_network(
             speed_sigma=settings.speed_sigma_mps,
             tick=lambda fraction: ctx.progress(0.9 * fraction, 0),
         )
-    finally:
-        torch.set_num_threads(threads)
     priors = []
     for person, clock, prior in zip(people, clocks, drawn, strict=True):
         path = cubic(clock, prior.path.double().numpy(), person.time_s)

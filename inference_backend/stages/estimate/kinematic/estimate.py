@@ -15,7 +15,7 @@ from ....records.context import StageContext
 from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
-from ..one_thread import one_thread
+from ...one_thread import one_thread
 from .evidence import Evidence
 from .figure import Figure
 from .landmarks import figure_of
