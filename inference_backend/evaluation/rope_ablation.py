@@ -1,7 +1,8 @@
 """Rope's ablation: `python -m inference_backend.evaluation.rope_ablation --data FOLDER --out FOLDER --steps N`.
 
 Trains each variant alike (the same steps, batches, seeds and both phases), and prints what each does on validation
-subjects: the table of RopeTP's ablation (Table 4), on synthetic proxy images. Variants whose figures are in the folder
+subjects: the table of RopeTP's ablation (Table 4), on synthetic proxy images. With `--backbone WEIGHTS` all have the
+trained, fixed backbone of these weights, so that all steps go to what differs. Variants whose figures are in the folder
 already are not trained again.
 """
 
@@ -16,6 +17,9 @@ from typing import Any, Final
 import torch
 
 from ..models.rope.config import ABLATIONS
+from ..models.rope.network import Rope
+from ..models.rope.weights_file import load_rope, read_metadata
+from ..pipeline.identity import file_sha256
 from ..protocol.errors import ErrorCode, RecoverError
 from ..training.loop import Budget, Loop, choose_device
 from ..training.rope.sizes import ROPE_SIZES, ROPE_STAGES, RopeSize
@@ -32,7 +36,14 @@ _FOREVER: Final = 1e6
 
 
 def train_variant(
-    variant: str, size: RopeSize, data: Path, out: Path, device: torch.device, steps: int, seed: int = 0
+    variant: str,
+    size: RopeSize,
+    data: Path,
+    out: Path,
+    device: torch.device,
+    steps: int,
+    seed: int = 0,
+    backbone: Path | None = None,
 ) -> dict[str, float]:
     """Train one variant through both phases.
 
@@ -44,17 +55,20 @@ def train_variant(
         device: to compute on.
         steps: of both phases together.
         seed: of every random draw.
+        backbone: Rope weights whose backbone and neck the network has, fixed; None: it is trained as well.
 
     Returns:
         The last validation's figures, processor seconds a thousand steps, and millions of parameters.
 
     Raises:
-        RecoverError: the data cannot be used.
+        RecoverError: the data or the weights cannot be used.
     """
     start, figures = None, {}
     began = time.process_time()
     for stage in ROPE_STAGES:
         context = RopeContext(size, data, out, device, seed, start, variant)
+        if backbone is not None:
+            _fix_backbone(context.model, backbone)
         count = max(1, round(steps * size.plans[stage].share))
         budget = Budget(
             _FOREVER, steps=count, rate=size.plans[stage].rate, save_every=_FOREVER, warm_up=count // 10 + 1
@@ -64,6 +78,24 @@ def train_variant(
     figures["seconds"] = 1000 * (time.process_time() - began) / steps
     figures["parameters"] = sum(p.numel() for p in context.model.parameters()) / 1e6
     return figures
+
+
+def _fix_backbone(model: Rope, path: Path) -> None:
+    source, _ = load_rope(path)
+    for name in ("backbone", "neck"):
+        part = getattr(model, name)
+        try:
+            part.load_state_dict(getattr(source, name).state_dict())
+        except RuntimeError as error:
+            raise RecoverError(
+                ErrorCode.BAD_INPUT, f"The backbone of {path} has another size.", "Choose other weights, or --size."
+            ) from error
+        part.requires_grad_(False)
+
+
+def _checksum(weights: Path) -> str:
+    read_metadata(weights)
+    return file_sha256(weights)
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
@@ -107,6 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and figures")
     parser.add_argument("--steps", type=int, required=True, help="of each variant, both phases together")
     parser.add_argument("--variants", nargs="+", choices=tuple(ABLATIONS), default=list(VARIANTS))
+    parser.add_argument("--backbone", type=Path, help="Rope weights with the backbone that all have")
     parser.add_argument("--size", choices=tuple(ROPE_SIZES), default="cpu")
     parser.add_argument("--batch", type=int, help="images a step, instead of the plan's")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
@@ -117,13 +150,16 @@ def main(argv: list[str] | None = None) -> int:
         plans = {name: replace(plan, batch=arguments.batch or plan.batch) for name, plan in size.plans.items()}
         size = replace(size, plans=plans)
         recipe = {name: getattr(arguments, name) for name in ("size", "steps", "batch", "seed")}
+        recipe["backbone"] = None if arguments.backbone is None else _checksum(arguments.backbone)
         figures = arguments.out / "ablation.json"
         rows = known(figures, recipe)
         for variant in arguments.variants:
             if variant in rows:
                 continue
             out = arguments.out / variant
-            rows[variant] = train_variant(variant, size, arguments.data, out, device, arguments.steps, arguments.seed)
+            rows[variant] = train_variant(
+                variant, size, arguments.data, out, device, arguments.steps, arguments.seed, arguments.backbone
+            )
             print(f"{variant}: " + ", ".join(f"{k} {v:.4g}" for k, v in rows[variant].items()), flush=True)
             figures.write_text(json.dumps({"recipe": recipe, "rows": rows}, indent=1), encoding="utf-8")
     except RecoverError as error:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from inference_backend.evaluation import rope_ablation
 from inference_backend.models.rope.weights_file import load_rope
@@ -34,6 +35,15 @@ def test_variants_are_trained_alike_and_listed(prepared, tmp_path, monkeypatch, 
     assert load_rope(out / "inter_only" / "rope_2.safetensors")[0].config.levels == ("inter",)
     assert rope_ablation.main([*arguments[:5], "6", *arguments[6:]]) == 1
     assert "'steps': 5" in capsys.readouterr().err
+
+    source = out / "full" / "rope_2.safetensors"
+    arguments[3] = str(tmp_path / "fixed")
+    assert rope_ablation.main([*arguments, "--variants", "no_hagt", "--backbone", str(source)]) == 0
+    old, new = (dict(load_rope(path)[0].named_parameters()) for path in (
+        source, tmp_path / "fixed" / "no_hagt" / "rope_2.safetensors"))  # fmt: skip
+    same = {name: torch.equal(old[name], value) for name, value in new.items() if name in old}
+    assert all(kept for name, kept in same.items() if name.startswith(("backbone.", "neck.")))
+    assert not any(kept for name, kept in same.items() if name.startswith(("encoders.", "pose_in.")))
 
 
 def test_missing_data_says_how_to_make_it(tmp_path, capsys):
