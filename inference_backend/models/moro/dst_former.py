@@ -33,10 +33,6 @@ class FirstGuess(NamedTuple):
     weak: Tensor | None = None
     codes: Tensor | None = None
 
-    def detach(self) -> "FirstGuess":
-        """The same without gradients."""
-        return FirstGuess(*(None if value is None else value.detach() for value in self))
-
 
 class ImageFeatures(NamedTuple):
     """What the image encoder makes of a clip.
@@ -54,10 +50,6 @@ class ImageFeatures(NamedTuple):
     rotation: Tensor
     translation: Tensor
     guess: FirstGuess
-
-    def detach(self) -> "ImageFeatures":
-        """The same without gradients."""
-        return ImageFeatures(*(value.detach() for value in self))
 
 
 class MotionFeatures(NamedTuple):

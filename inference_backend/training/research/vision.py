@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from ...models.moro.augmentation import OPENPOSE_FROM_SMPLX
-from ...models.moro.dst_former import Decoded, ImageFeatures, MotionFeatures
+from ...models.moro.dst_former import Decoded, ImageFeatures
 from ...models.moro.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
 from ...models.moro.losses import point_distance, token_accuracy, token_loss, weak_projection_loss
-from ...models.moro.masking import Masked, drawn_share, mask_for_training, mask_least_certain
+from ...models.moro.masking import mask_for_training
 from ...models.moro.selection import select_codes, selection_temperature
 from ...models.moro.trajectory import canonical_trajectory, integrate, place
+from ..guided import guided_input, one_pass
 from .bodies import Truth
 from .pictures import PictureBatch, PictureLoader
 from .plans import CROP_SHARE
@@ -145,10 +146,10 @@ class VideoTraining(_Vision):
         canonical = canonical_trajectory(image.rotation, image.translation, model.statistics)
         guided = torch.rand((), generator=run.generator, device=run.generator.device) < run.plan.masks["guided"]
         if guided:
-            masked, canonical = self._guided(ids, image, canonical)
+            masked, canonical = guided_input(model, ids, canonical, image, run.generator)
         else:
             masked = mask_for_training(ids, model.config.mask_id, {"random": 1.0}, run.generator)
-        motion, decoded = self._pass(masked.ids, canonical, image)
+        motion, decoded = one_pass(model, masked.ids, canonical, image)
         codes = model.smoother(select_codes(decoded.logits, model.vqvae.vq_vae.codes, selection_temperature(progress)))
         prior = integrate(motion.canonical, model.statistics, truth.rotation[:, 0], truth.translation[:, 0])
         prediction = Prediction(
@@ -166,17 +167,3 @@ class VideoTraining(_Vision):
         terms = loss_terms("video", prediction, target, run.bodies.regressor)
         figures = {"ce": terms["ce"], "accuracy": token_accuracy(decoded.logits, ids), "joints": terms["j3d_pos"]}
         return total_loss("video", terms), figures
-
-    def _pass(self, ids: Tensor, canonical: Tensor, image: ImageFeatures) -> tuple[MotionFeatures, Decoded]:
-        network = self.run.model.dst_former
-        camera = network.embed_trajectory(image.rotation, image.translation)
-        motion = network.encode_motion(self.run.model.codes(ids), canonical)
-        return motion, network.decode(motion.pose, image.tokens, motion.trajectory, camera, guess=image.guess)
-
-    @torch.no_grad()
-    def _guided(self, ids: Tensor, image: ImageFeatures, canonical: Tensor) -> tuple[Masked, Tensor]:
-        """The first pass's own tokens with the least certain masked, and its refined trajectory."""
-        model = self.run.model
-        _, first = self._pass(torch.full_like(ids, model.config.mask_id), canonical, image)
-        masked = mask_least_certain(ids, first.logits, model.config.mask_id, drawn_share(self.run.generator))
-        return masked, canonical_trajectory(first.rotation, first.translation, model.statistics)

@@ -13,23 +13,29 @@ from ...models.moro.decoding import decode_tokens
 from ...models.moro.dst_former import Decoded, ImageFeatures, MotionFeatures
 from ...models.moro.loss_terms import Placement, Prediction, loss_terms, total_loss
 from ...models.moro.losses import token_accuracy
-from ...models.moro.masking import Masked, drawn_share, mask_for_training, mask_least_certain
+from ...models.moro.masking import Masked, mask_for_training
 from ...models.moro.selection import expected_codes
 from ...models.moro.trajectory import canonical_trajectory, integrate
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
+from ..guided import guided_input, one_pass
 from .batches import Truth
 from .context import Context, is_trained
 from .open_losses import OPEN_WEIGHTS, about_pelvis
 from .scores import pose_scores
 
-_GUIDED_SHARE = 0.5
 _VALIDATION_BATCHES, _VALIDATION_WINDOWS = 3, 24
 
 
 class VideoStage:
-    """Trains everything but the tokenizer; or, as `smoother`, the smoother alone on the network's own predictions."""
+    """Trains everything but the tokenizer; or, as `smoother`, the smoother alone on the network's own predictions.
+
+    Attributes:
+        guided_share: part of the steps with confidence-guided masking.
+    """
+
+    guided_share = 0.5
 
     def __init__(self, context: Context, name: str) -> None:
         self.name, self.context, self.plan = name, context, context.plan(name)
@@ -62,13 +68,13 @@ class VideoStage:
         image = network.encode_image(evidence.tokens, evidence.valid, evidence.box)
         generator = self.context.generator
         coarse = canonical_trajectory(image.rotation.detach(), image.translation.detach(), model.statistics)
-        guided = torch.rand((), generator=generator, device=generator.device) < _GUIDED_SHARE
+        guided = torch.rand((), generator=generator, device=generator.device) < self.guided_share
         if guided:
-            masked, canonical = self._guided(ids, image, coarse)
+            masked, canonical = guided_input(model, ids, coarse, image, generator)
         else:
             masked = mask_for_training(ids, model.config.mask_id, {"random": 0.5, "full": 0.5}, generator)
             canonical = coarse
-        motion, decoded = self._pass(masked.ids, canonical, image)
+        motion, decoded = one_pass(model, masked.ids, canonical, image)
         terms = self._terms(batch, mesh, masked, image, motion, decoded)
         figures = {
             "ce": terms["ce"],
@@ -79,22 +85,6 @@ class VideoStage:
             "data_ms": self._clock.milliseconds,
         }
         return total_loss("video", terms, OPEN_WEIGHTS), figures
-
-    def _pass(self, ids: Tensor, canonical: Tensor, image: ImageFeatures) -> tuple[MotionFeatures, Decoded]:
-        network = self.context.model.dst_former
-        camera = network.embed_trajectory(image.rotation, image.translation)
-        motion = network.encode_motion(self.context.model.codes(ids), canonical)
-        return motion, network.decode(motion.pose, image.tokens, motion.trajectory, camera, guess=image.guess)
-
-    @torch.no_grad()
-    def _guided(self, ids: Tensor, image: ImageFeatures, coarse: Tensor) -> tuple[Masked, Tensor]:
-        """Second-pass input: the first pass's own tokens with the least certain masked, and its refined trajectory."""
-        model = self.context.model
-        nothing = torch.full_like(ids, model.config.mask_id)
-        _, first = self._pass(nothing, coarse, image.detach())
-        share = drawn_share(self.context.generator)
-        masked = mask_least_certain(ids, first.logits, model.config.mask_id, share)
-        return masked, canonical_trajectory(first.rotation, first.translation, model.statistics)
 
     def _terms(
         self,
