@@ -64,9 +64,7 @@ class EvidenceStage:
     def _frames(self, batch: Batch) -> tuple[Batch, Tensor, Told]:
         """Single frames, each a window of its own, and what the landmark encoder makes of them in theirs."""
         network, frames = self.context.model.dst_former, batch.evidence.box.shape[1]
-        features = network.landmark_features(
-            batch.evidence.tokens.masked_fill(~batch.evidence.valid[..., None], 0), batch.evidence.box
-        )
+        features = network.landmark_features(batch.evidence.tokens, batch.evidence.box)
         draw = torch.rand((), generator=self.context.generator, device=self.context.generator.device).item()
         chosen = slice(int(draw * min(_EVERY, frames)), None, _EVERY)
 
@@ -97,8 +95,7 @@ class EvidenceStage:
         mesh = self._truth.meshes(batch.windows)
         ids = self._truth.ids(mesh)
         evidence = batch.evidence
-        tokens = evidence.tokens.masked_fill(~evidence.valid[..., None], 0)
-        image = network.encode_frames(tokens, evidence.valid, evidence.box, features, told)
+        image = network.encode_frames(evidence.tokens, evidence.valid, evidence.box, features, told)
         lead, width = ids.shape, model.config.width
         camera = network.embed_trajectory(image.rotation, image.translation)
         pose = image.tokens.new_zeros(*lead, width)
