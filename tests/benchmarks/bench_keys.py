@@ -8,11 +8,8 @@ at the end of the clip, and integrated by Simpson's rule. Processor time, so tha
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
@@ -26,6 +23,8 @@ from recover_motion.addon.core.keys import Curve, curve  # noqa: E402
 from recover_motion.addon.core.timing import KeyTimes  # noqa: E402
 from recover_motion.addon.result.actions import write_action  # noqa: E402
 from recover_motion.inference_backend.protocol.skeleton import JOINTS  # noqa: E402
+
+from tests.benchmarks.processor_time import seconds  # noqa: E402
 
 
 def new_armature() -> bpy.types.Object:
@@ -62,13 +61,6 @@ def one_by_one(obj: bpy.types.Object, locations: np.ndarray, rotations: np.ndarr
         for joint, bone in enumerate(bones):
             bone.rotation_quaternion = rotations[frame, joint]
             bone.keyframe_insert("rotation_quaternion", frame=frame + 1, group=bone.name)
-
-
-def seconds(work: Callable[..., None], *arguments: Any) -> float:
-    """Processor time of a call."""
-    start = time.process_time()
-    work(*arguments)
-    return time.process_time() - start
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +28,7 @@ from recover_motion.inference_backend.protocol.skeleton import JOINTS  # noqa: E
 
 from tests.addon.retarget.made_rigs import make_rig, make_source  # noqa: E402
 from tests.addon.synthetic_result import PlainBody, random_motion  # noqa: E402
+from tests.benchmarks.processor_time import seconds  # noqa: E402
 
 BONES = 70
 
@@ -80,13 +80,6 @@ def baked(source: bpy.types.Object, rig: bpy.types.Object, frames: int) -> None:
         clear_constraints=True,
         bake_types={"POSE"},
     )
-
-
-def seconds(work: Callable[..., Any], *arguments: Any) -> float:
-    """Processor time of a call."""
-    start = time.process_time()
-    work(*arguments)
-    return time.process_time() - start
 
 
 def main() -> None:
