@@ -53,6 +53,10 @@ class Soles:
         """Positions `[N,2,P,3]` of the points for posed joints `[N,22,3]` and global rotations `[N,22,3,3]`."""
         return self.place(joints[:, list(ANKLES)], rotations[:, list(ANKLES)], rotations[:, list(BALLS)])
 
+    def heels_and_toes(self, joints: NDArray[np.float64], rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The first two of `of`, `[N,4,3]`, in the order of `skeleton.CONTACT_POINTS`."""
+        return self.of(joints, rotations)[:, :, :2].reshape(-1, 4, 3)
+
     def of_motion(self, motion: PoseEvidence | WorldMotion) -> NDArray[np.float64]:
         """Positions `[N,2,P,3]` of the points in a motion's own frame."""
         return self.of(*pose_joints(self.joints, motion.global_orient, motion.body_pose, motion.transl))

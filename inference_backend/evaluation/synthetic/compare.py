@@ -108,7 +108,7 @@ def truth_of(clip: SyntheticClip, body: Body) -> Truth:
     """A clip's true joints and soles."""
     rest = body.rest_joints(torch.from_numpy(clip.betas).float())[:22].double().numpy()
     joints, turned = pose_joints(rest, clip.rotations[:, 0], clip.rotations[:, 1:], clip.pelvis - rest[0])
-    feet = find_soles(body, clip.betas).of(joints, turned)[:, :, :2].reshape(len(joints), -1, 3)
+    feet = find_soles(body, clip.betas).heels_and_toes(joints, turned)
     return Truth(joints, feet, _shown(clip.hidden), _to_world(clip))
 
 
@@ -117,7 +117,7 @@ def pair_of(clip: SyntheticClip, found: PoseEvidence, body: Body) -> Pair:
     rest = body.rest_joints(torch.from_numpy(found.betas).float())[:22].double().numpy()
     joints, turned = pose_joints(rest, found.global_orient, found.body_pose, found.transl)
     truth = truth_of(clip, body)
-    feet = find_soles(body, found.betas).of(joints, turned)[:, :, :2].reshape(len(joints), -1, 3)
+    feet = find_soles(body, found.betas).heels_and_toes(joints, turned)
     rotations = np.concatenate([found.global_orient[:, None], found.body_pose], axis=1)
     return Pair(
         name=clip.name,

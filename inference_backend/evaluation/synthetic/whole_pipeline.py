@@ -102,7 +102,7 @@ def pair_of_result(clip: SyntheticClip, result: Result, body: Body, *, raw: bool
     ).as_matrix()
     turned = turned.reshape(N, 22, 3, 3)
     joints, rotations = pose_joints(rest, turned[:, 0], turned[:, 1:], motion.transl)
-    feet = find_soles(body, person.betas).of(joints, rotations)[:, :, :2].reshape(N, -1, 3)
+    feet = find_soles(body, person.betas).heels_and_toes(joints, rotations)
     truth = truth_of(clip, body)
     absent = ~person.valid
     in_camera = np.einsum("tji,tkj->tki", result.R_cam_to_world, joints - result.cam_pos_world[:, None])

@@ -78,7 +78,7 @@ def person_of(
     time_s = video.time_s[motion.frames]
     soles = find_soles(body, motion.betas)
     joints, rotations = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
-    feet = soles.of(joints, rotations)[:, :, :2].reshape(-1, 4, 3)
+    feet = soles.heels_and_toes(joints, rotations)
     contact = detect(feet, soles.clearance[:, :2].ravel(), time_s, motion.valid, ContactSettings())
     confidence = confidence_of(motion.valid, motion.confidence)
     wanted = triggered(confidence, evidence.depth_sigma, _slip(feet, contact, time_s), time_s, settings) | always

@@ -133,7 +133,7 @@ def _carried(person: _Person, path: NDArray[np.float64], body: Body, video: Vide
 def _person(motion: PoseEvidence, body: Body, video: Video) -> _Person:
     soles = find_soles(body, motion.betas)
     joints, rotations = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
-    points = soles.of(joints, rotations)[:, :, :2].reshape(-1, 4, 3)
+    points = soles.heels_and_toes(joints, rotations)
     seen = motion.valid * motion.confidence[:, [0, 1, 2]].mean(1)
     return _Person(
         motion,
