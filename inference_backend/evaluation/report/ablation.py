@@ -14,7 +14,7 @@ from .ways import Way
 
 STEPS: Final = (1, 5, 10, 20)
 _STEPS_WITHOUT: Final = 5
-_ZEROED: Final = {
+ZEROED: Final[dict[str, tuple[str, ...]]] = {
     # Features of the motion encoder are zeros then, which is what the decoder sees in training on single images.
     "without motion encoder": tuple(
         f"mask_transformer.dst_former.m_{part}" for part in ("pos_enc", "token_embed.", "traj_embed.", "transformer.")
@@ -58,7 +58,7 @@ def ablation_ways(base: Way, folder: Path) -> list[Way]:
     own: MoroSettings = base.settings.moro
     source = weights_path(own)
     ways = [Way(f"T = {n}", replace(base.settings, moro=replace(own, steps=n))) for n in STEPS]
-    for name, prefixes in _ZEROED.items():
+    for name, prefixes in ZEROED.items():
         target = folder / f"{file_sha256(source)[:12]} {name}.safetensors"
         if not target.is_file():
             without(source, prefixes, target)
