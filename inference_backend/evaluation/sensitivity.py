@@ -177,7 +177,9 @@ def _models(weights: list[Path] | None, names: list[str] | None, untrained: bool
 def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Draw how much an occluder at each place disturbs Rope.")
-    parser.add_argument("--out", type=Path, required=True, help="picture to write (PNG); grids go beside it (.npz)")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="picture (PNG); grids (.npz), figures (.json) beside it"
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--weights", type=Path, nargs="+", help="Rope weights, a row for each; default: the bundled ones"
@@ -216,6 +218,7 @@ def main() -> int:
         slid = (options.patch, options.stride)
         found = {name: maps(model, body, subject, shapes, *slid) for name, model in models.items()}
         draw(options.out, subject, found, options.reduce)
+        lines = []
         for name, row in found.items():
             for shape, (plain, fitted) in row.items():
                 if subjects:
@@ -224,7 +227,8 @@ def main() -> int:
                     row_of = {"mpjpe_mean": plain.mean(), "mpjpe_max": plain.max(), "pa_mean": fitted.mean(),
                               "pa_max": fitted.max()}  # fmt: skip
                 rounded = {key: round(float(value), 1) for key, value in row_of.items()}
-                print(json.dumps({"weights": name, "shape": shape, "places": plain.shape[:2], **rounded}), flush=True)
+                lines.append({"weights": name, "shape": shape, "places": plain.shape[:2], **rounded})
+                print(json.dumps(lines[-1]), flush=True)
     except RecoverError as error:
         print(f"Error: {error.sentence}\n{error.remedy}", file=sys.stderr)
         return 1
@@ -235,6 +239,7 @@ def main() -> int:
         for kind, grid in zip(("mpjpe", "pa"), pair, strict=True)
     }
     np.savez(options.out.with_suffix(".npz"), **arrays)
+    options.out.with_suffix(".json").write_text(json.dumps(lines, indent=1), encoding="utf-8")
     return 0
 
 
