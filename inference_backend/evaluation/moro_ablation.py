@@ -3,15 +3,14 @@
 
 Trains the video stage from one start, alike but for what is taken out (the same steps, batches and seed), and scores
 each on synthetic clips of held-back subjects, without refinement; the whole network in several numbers of decoding
-steps and without its smoother, too: the rows of MoRo's ablation (section 4.3). `--json` in the folder of the evaluation
-page makes it show them.
+steps and without its smoother, too: the rows of the paper's ablation.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +18,12 @@ import torch
 from torch import nn
 
 from ..body.body import Body
+from ..models.moro.weights_file import read_metadata
 from ..pipeline.identity import file_sha256
 from ..protocol.errors import RecoverError
 from ..stages.estimate.moro.settings import MoroSettings
 from ..training.loop import Budget, Loop, choose_device
-from ..training.sizes import SIZES, Size
+from ..training.sizes import SIZES, Size, StagePlan
 from ..training.stages.context import Context
 from ..training.stages.video import VideoStage
 from .report.ablation import STEPS, ZEROED, without
@@ -176,8 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--landmarks", type=Path, help="weights whose landmark encoder is taken, trained elsewhere")
     parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
-    parser.add_argument("--out", type=Path, required=True, help="folder for weights and figures")
-    parser.add_argument("--json", type=Path, help="file for the figures; OUT/moro_ablation.json by default")
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and ablation.json")
     parser.add_argument("--steps", type=int, required=True, help="of training, each variant")
     parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--resume", action="store_true", help="go on from what is in the output folder")
@@ -198,34 +197,39 @@ def main(argv: list[str] | None = None) -> int:
         device, size = choose_device(arguments.device), SIZES[arguments.size]
         plan = replace(size.plans["video"], batch=arguments.batch or size.plans["video"].batch)
         size = replace(size, plans={**size.plans, "video": plan})
+        content, rows = _told(arguments, plan), {}
         given = (arguments.start, arguments.landmarks, arguments.data, size, arguments.steps, arguments.seed)
         training, body = Training(*given, device), Body.load(None)
         clips = make_clips(arguments.mocap, arguments.split, arguments.clips, arguments.frames, body)
-        content, rows = _told(arguments, asdict(plan)), {}
-        target = arguments.json or arguments.out / "moro_ablation.json"
         for name in arguments.variants:
             _say(name)
             weights = train_variant(name, training, arguments.out / name, arguments.resume)
             for row, settings in rows_of(name, weights).items():
                 rows[row] = score_estimator("moro", settings, clips, body, str(device))
                 _say(f"{row}: " + "; ".join(f"{kind} {_listed(figures)}" for kind, figures in rows[row].items()))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(json.dumps({**content, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+            text = json.dumps(content | {"rows": rows}, indent=1)
+            (arguments.out / "ablation.json").write_text(text, encoding="utf-8")
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _told(arguments: argparse.Namespace, plan: dict[str, Any]) -> dict[str, Any]:
-    """What the figures were made with."""
+def _told(arguments: argparse.Namespace, plan: StagePlan) -> dict[str, Any]:
+    """What the figures are made with.
+
+    Raises:
+        RecoverError: weights are missing or not ours.
+    """
     paths = {"start": arguments.start, "landmarks": arguments.landmarks or arguments.start}
+    for path in paths.values():
+        read_metadata(path)
     return {
         "commit": commit_of(Path(__file__).resolve().parents[2]),
         **{name: file_sha256(path) for name, path in paths.items()},
         **{name: getattr(arguments, name) for name in ("size", "steps", "seed", "split", "clips", "frames")},
-        "batch": plan["batch"],
-        "window": plan["frames"],
+        "batch": plan.batch,
+        "window": plan.frames,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from .clip_sections import clip_tables, worst_tables
 from .evaluation import Evaluation
+from .moro_section import trained_without
 from .other_sections import preset_tables, sample_tables, speed_tables
 from .rope_section import rope_tables
 from .runs import runs_table
@@ -56,6 +57,7 @@ def write_page(evaluation: Evaluation, store: Store, docs: Path, draw: list[str]
         **clip_tables(evaluation, store, images),
         **worst_tables(evaluation, store, images, draw),
         **synthetic_tables(evaluation, store, images),
+        "trained_without": trained_without(evaluation.work),
         **rope_tables(evaluation.work),
         **stage_tables(evaluation, store),
         **speed_tables(evaluation, store, images),

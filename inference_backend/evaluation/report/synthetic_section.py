@@ -1,6 +1,7 @@
 """The page's section about estimators alone on synthetic clips, with MoRo's ablation."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -46,10 +47,13 @@ def _what(clips: SyntheticSet) -> str:
 
 
 def _tables(names: list[str], found: dict[str, Figures]) -> str:
-    return "\n\n".join(_table(kind, names, found) for kind in KINDS)
+    return tables_by_kind({name: found[name].values for name in names})
 
 
-def _table(kind: str, names: list[str], found: dict[str, Figures]) -> str:
-    rows = [[name, *columns_of(COLUMNS, found[name].values[kind])] for name in names]
+def tables_by_kind(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """A table for each kind of clip, of figures by name of a row and kind."""
     header = [c.replace("-vis", " visible").replace("-occ", " hidden") for c in COLUMNS]
-    return table([kind, *header], rows)
+    return "\n\n".join(
+        table([kind, *header], [[name, *columns_of(COLUMNS, figures[kind])] for name, figures in rows.items()])
+        for kind in KINDS
+    )
