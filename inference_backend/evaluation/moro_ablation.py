@@ -197,18 +197,22 @@ def main(argv: list[str] | None = None) -> int:
         device, size = choose_device(arguments.device), SIZES[arguments.size]
         plan = replace(size.plans["video"], batch=arguments.batch or size.plans["video"].batch)
         size = replace(size, plans={**size.plans, "video": plan})
-        content, rows = _told(arguments, plan), {}
+        content = _told(arguments, plan)
         given = (arguments.start, arguments.landmarks, arguments.data, size, arguments.steps, arguments.seed)
         training, body = Training(*given, device), Body.load(None)
         clips = make_clips(arguments.mocap, arguments.split, arguments.clips, arguments.frames, body)
+        weights: dict[str, Path] = {}
         for name in arguments.variants:
             _say(name)
-            weights = train_variant(name, training, arguments.out / name, arguments.resume)
-            for row, settings in rows_of(name, weights).items():
-                rows[row] = score_estimator("moro", settings, clips, body, str(device))
-                _say(f"{row}: " + "; ".join(f"{kind} {_listed(figures)}" for kind, figures in rows[row].items()))
-            text = json.dumps(content | {"rows": rows}, indent=1)
-            (arguments.out / "ablation.json").write_text(text, encoding="utf-8")
+            weights[name] = train_variant(name, training, arguments.out / name, arguments.resume)
+        target = arguments.out / "ablation.json"
+        rows = _kept(target, content) if arguments.resume else {}
+        for name in arguments.variants:
+            for row, settings in rows_of(name, weights[name]).items():
+                if row not in rows:
+                    rows[row] = score_estimator("moro", settings, clips, body, str(device))
+                    _say(f"{row}: " + "; ".join(f"{kind} {_listed(figures)}" for kind, figures in rows[row].items()))
+                    target.write_text(json.dumps(content | {"rows": rows}, indent=1), encoding="utf-8")
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
@@ -231,6 +235,15 @@ def _told(arguments: argparse.Namespace, plan: StagePlan) -> dict[str, Any]:
         "batch": plan.batch,
         "window": plan.frames,
     }
+
+
+def _kept(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """Rows that were made with the same before."""
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rows = found.pop("rows")
+    return rows if found == content else {}
 
 
 def _listed(figures: dict[str, float]) -> str:
