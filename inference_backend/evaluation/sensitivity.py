@@ -147,7 +147,7 @@ def draw(path: Path, subject: Subject, found: dict[str, dict[str, Any]], reduce:
     what = "error" if subject.truth is not None else "deviation"
     figure.colorbar(drawn, ax=axes[:, -1], label=f"{reduce} joint {what}, mm")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
