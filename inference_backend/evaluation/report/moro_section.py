@@ -24,10 +24,10 @@ def trained_without(work: Path) -> str:
         return ""
     told = json.loads(path.read_text(encoding="utf-8"))
     made = (
-        f"`python -m inference_backend.evaluation.moro_ablation --steps {told['steps']} --clips {told['clips']}` at "
-        f"{told['commit'] or 'no checkout'}; size {told['size']}, {told['steps']} steps of {told['batch']} windows of "
-        f"{told['window']} frames, seed {told['seed']}, start {told['start'][:8]}, landmark encoder "
-        f"{told['landmarks'][:8]}; {told['clips']} motions of {told['frames']} frames of the {told['split']} "
-        "subjects, each once clear and once occluded."
+        f"`python -m inference_backend.evaluation.moro_ablation --steps {told['steps']} --clips {told['clips']} "
+        f"--frames {told['frames']}` at {told['commit'] or 'no checkout'}; size {told['size']}, {told['steps']} steps "
+        f"of {told['batch']} windows of {told['window']} frames, seed {told['seed']}, start {told['start'][:8]}, "
+        f"landmark encoder {told['landmarks'][:8]}; {told['clips']} motions of {told['frames']} frames of the "
+        f"{told['split']} subjects, each once clear and once occluded."
     )
     return f"{made}\n\n{tables_by_kind(told['rows'])}"

@@ -78,7 +78,8 @@ def test_the_command_scores_and_the_page_shows_it(start, prepared, tmp_path, sha
     out = tmp_path / "work" / "moro"
     arguments = ["--start", start, "--data", prepared, "--mocap", shared / "mocap", "--out", out, "--device", "cpu"]
     arguments += ["--steps", "2", "--clips", "1", "--frames", "20", "--variants", "without motion encoder"]
-    assert moro_ablation.main([str(each) for each in arguments]) == 0
+    arguments = [str(each) for each in arguments]
+    assert moro_ablation.main(arguments) == 0
     rows = json.loads((out / "ablation.json").read_text(encoding="utf-8"))["rows"]
     # Nothing tells the decoder of the tokens that are there already.
     assert rows["without motion encoder, T = 1"] == rows["without motion encoder, T = 5"]
@@ -87,6 +88,8 @@ def test_the_command_scores_and_the_page_shows_it(start, prepared, tmp_path, sha
     assert f"| without motion encoder, T = 5 | {error:.1f} |" in page
     assert trained_without(tmp_path) == ""
     assert f"MPJPE {error:.1f}" in capsys.readouterr().out
+    assert moro_ablation.main([*arguments, "--resume"]) == 0
+    assert "MPJPE" not in capsys.readouterr().out, "all was there already"
 
 
 def test_missing_weights_are_named(tmp_path, capsys):
