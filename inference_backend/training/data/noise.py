@@ -90,7 +90,7 @@ def image_noise(restless: Tensor, generator: torch.Generator) -> Tensor:
     batch, frames = restless.shape
     device = restless.device
     # Clips differ: some are told well, some badly.
-    level = torch.exp(0.35 * normal((batch, 1, 1, 1), generator))
+    level = 0.85 * torch.exp(0.5 * normal((batch, 1, 1, 1), generator))
     constant = torch.tensor(_CONSTANT, device=device)[:, None] * normal((batch, 1, 33, 2), generator)
     drift = torch.tensor(_SLOW, device=device)[:, None] * slow((batch, frames, 33, 2), 5.0, generator)
     white = _WHITE * normal((batch, frames, 33, 2), generator)
@@ -120,6 +120,7 @@ def world_landmarks(points: Tensor, restless: Tensor, generator: torch.Generator
     about = points - points[:, :, HIPS].mean(2, keepdim=True)
     local = (looking_at(points)[:, :, None] @ about[..., None])[..., 0]
     out = local.clone()
+    level_of_clip = torch.exp(0.35 * normal((batch, 1, 1, 1), generator))
     # Legs are taken for bent, or for leaning, alike.
     both = 0.1 * normal((batch, 1, 1), generator)
     for level in _LEVELS:
@@ -127,7 +128,7 @@ def world_landmarks(points: Tensor, restless: Tensor, generator: torch.Generator
         sizes = torch.tensor([row[2] for row in level], device=points.device)
         constant = sizes[:, 0, None] * normal((batch, 1, len(level), 3), generator)
         drift = sizes[:, 1, None] * slow((batch, frames, len(level), 3), 7.0, generator) * restless[..., None, None]
-        turn = (constant + drift) * torch.tensor([1.0, 1.0, 0.3], device=points.device)
+        turn = level_of_clip * (constant + drift) * torch.tensor([1.0, 1.0, 0.3], device=points.device)
         leg = torch.tensor([i for i, row in enumerate(level) if LANDMARKS[row[0]].endswith(("knee", "ankle"))])
         if len(leg):
             turn[:, :, leg, 0] = turn[:, :, leg, 0] + both

@@ -53,17 +53,12 @@ class PosedBody:
         """The tokenizer's mesh `[...,V,3]`: root not turned, pelvis at the origin, metres."""
         return self._mesh(betas, rotations[..., 1:, :, :])
 
-    def landmarks(self, betas: Tensor, posed: Posed, offsets: Tensor | None = None) -> Tensor:
-        """BlazePose's landmarks `[...,33,3]` about the pelvis.
-
-        Args:
-            betas: `[...,10]`.
-            posed: from `pose`.
-            offsets: `[...,33,3]`, added to the rest positions, metres.
-        """
+    def landmarks(self, betas: Tensor, posed: Posed) -> Tensor:
+        """BlazePose's landmarks `[...,33,3]` about the pelvis: `betas [...,10]`, `posed` from `pose`."""
         points = self._points + torch.einsum("pik,...k->...pi", self._points_by_beta, betas)
         arms = points - self.body.rest_joints(betas)[..., self._riders, :]
-        if offsets is not None:
-            arms = arms + offsets
-        turned = posed.rotations[..., self._riders, :, :] @ arms[..., None]
-        return posed.joints[..., self._riders, :] + turned[..., 0]
+        return posed.joints[..., self._riders, :] + self.carried(posed, arms)
+
+    def carried(self, posed: Posed, vectors: Tensor) -> Tensor:
+        """Vectors `[...,33,3]` at the landmarks of the body at rest, turned with what they ride on."""
+        return (posed.rotations[..., self._riders, :, :] @ vectors[..., None])[..., 0]

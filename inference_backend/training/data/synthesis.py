@@ -7,13 +7,16 @@ from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ...geometry.blazepose import MIRROR
+from ...geometry.blazepose_bones import BONES
 from ...models.moro.landmark_evidence import LandmarkTokens, landmark_tokens
 from .cameras import draw_cameras
 from .noise import HIPS, image_noise, looking_at, normal, slow, uniform, world_landmarks
 from .occlusion import draw_failures, draw_runs, false_places, heights, hide
 from .posing import PosedBody
+from .proportions import stretched
 from .windows import Windows
 
 _OFFSET: Final = 0.01
@@ -54,6 +57,7 @@ class Batch(NamedTuple):
         rotation: `[B,T,3,3]`, body to view.
         translation: `[B,T,1,3]`, pelvis, metres.
         joints: `[B,T,22,3]`, metres.
+        bones: `[B,T,Nb,3]`, unit directions of the landmarks' bones.
         landmarks: what the evidence was made from.
     """
 
@@ -62,6 +66,7 @@ class Batch(NamedTuple):
     rotation: Tensor
     translation: Tensor
     joints: Tensor
+    bones: Tensor
     landmarks: Landmarks
 
 
@@ -147,7 +152,8 @@ class Synthesis:
         betas = windows.betas[:, None]
         posed = self.body.pose(betas, windows.rotations)
         offsets = _OFFSET * normal((count, 1, 33, 3), self.generator)
-        local = self.body.landmarks(betas, posed, offsets)
+        usual = self.body.landmarks(betas, posed)
+        local = stretched(usual + self.body.carried(posed, offsets), self.generator)
         cameras = draw_cameras(windows.pelvis, self.generator)
         points = cameras.see(local + windows.pelvis[:, :, None])
         seen = corrupt(points, cameras.border, self.generator, occlude=self.occlude)
@@ -158,4 +164,6 @@ class Synthesis:
         rotation = turn @ windows.rotations[:, :, 0]
         pelvis = (to_view[:, None] @ cameras.see(windows.pelvis)[..., None])[..., 0]
         joints = (turn[:, :, None] @ posed.joints[..., None])[..., 0] + pelvis[:, :, None]
-        return Batch(evidence, windows, rotation, pelvis[:, :, None], joints, seen)
+        vectors = turn[:, :, None] @ (BONES.to(usual) @ usual)[..., None]
+        bones = functional.normalize(vectors[..., 0], dim=-1)
+        return Batch(evidence, windows, rotation, pelvis[:, :, None], joints, bones, seen)

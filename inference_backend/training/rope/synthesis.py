@@ -122,7 +122,7 @@ class ProxySynthesis:
         betas = windows.betas[:, None]
         posed = self.body.pose(betas, windows.rotations)
         offsets = _OFFSET * normal((count, 1, 33, 3), self.generator)
-        local = self.body.landmarks(betas, posed, offsets)
+        local = self.body.landmarks(betas, posed) + self.body.carried(posed, offsets)
         cameras = draw_cameras(windows.pelvis, self.generator)
         marks = cameras.see(local + windows.pelvis[:, :, None])
         pixels = FOCAL * marks[..., :2] / marks[..., 2:].clamp(min=0.2)

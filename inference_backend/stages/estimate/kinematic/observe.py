@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
+from ....geometry.blazepose_bones import BONES
 from ....geometry.clock import clock_times, sample_seen, slerp
 from ....geometry.projection import undistort
 from ....records.camera import Camera
 from ....records.people import PersonTrack
 from ....records.video import Video
-from .evidence import BONES, Evidence, view_rotation
+from .evidence import Evidence, view_rotation
 
 Array = NDArray[np.float64]
 _KERNEL = np.exp(-0.5 * (np.arange(-4, 5) / 1.5) ** 2)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from ....geometry.blazepose import INDEX
+from ....geometry.blazepose_bones import BONES
 from ....geometry.clock import CLOCK_FPS
 from ....protocol.skeleton import BODY_JOINTS
 from .banded import Chain
-from .evidence import BONES, Evidence
+from .evidence import Evidence
 from .figure import Figure
 from .prior import MotionPrior
 from .settings import KinematicSettings
