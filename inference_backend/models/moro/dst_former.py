@@ -15,7 +15,7 @@ from .camera import full_camera
 from .config import MoroConfig
 from .dstformer import DSTFormer
 from .image_encoder import ImageEncoder, sine_positions
-from .landmark_encoder import LandmarkEncoder, Told
+from .landmark_encoder import LandmarkEncoder, Told, Witness
 from .precision import mixed_precision
 
 
@@ -43,6 +43,7 @@ class ImageFeatures(NamedTuple):
         rotation: `[B,T,3,3]`, coarse, body to camera.
         translation: `[B,T,1,3]`, coarse pelvis position in the camera frame, metres.
         guess: what the decoder's heads speak relative to.
+        witness: what the landmark encoder makes of the landmarks; None where there is none.
     """
 
     tokens: Tensor
@@ -50,6 +51,7 @@ class ImageFeatures(NamedTuple):
     rotation: Tensor
     translation: Tensor
     guess: FirstGuess
+    witness: Witness | None = None
 
 
 class MotionFeatures(NamedTuple):
@@ -160,7 +162,8 @@ class DstFormer(nn.Module):
             evidence = evidence.masked_fill(~valid[..., None], 0)
         if self.config.landmark_depth:
             features = self.landmark_features(evidence, box)
-            return self.encode_frames(evidence, valid, box, features, self.img_landmarks.tell(features))
+            encoded = self.encode_frames(evidence, valid, box, features, self.img_landmarks.tell(features))
+            return encoded._replace(witness=self.img_landmarks.witness(features))
         return self.encode_frames(evidence, valid, box)
 
     def landmark_features(self, evidence: Tensor, box: Tensor) -> Tensor:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from ...geometry.blazepose_bones import BONES
 from ...geometry.rot6d import matrix_from_rot6d_rows
 from .attention import Mlp, TemporalAttention
 from .landmark_evidence import CHANNELS
@@ -20,6 +22,11 @@ SHAPES = 10
 _BOX_NUMBERS = 4
 _USUAL_SIDE = 0.5
 """Box side, over the focal length, of a person of usual size at some four metres: zero as an input."""
+
+
+_USUAL_BONE_SIGMA, _USUAL_LANDMARK_SIGMA = 0.25, 0.04
+_DOUBT = 3.5
+"""Bounds of the logarithm of how far a doubt may be from usual."""
 
 
 class Evidence(NamedTuple):
@@ -48,6 +55,20 @@ class Told(NamedTuple):
     betas: Tensor
     weak: Tensor
     contact: Tensor
+
+
+class Witness(NamedTuple):
+    """What the encoder makes of the landmarks themselves, in the view.
+
+    Attributes:
+        bones: `[B,T,Nb,3]`, unit directions of the bones of `geometry.blazepose_bones`.
+        bone_sigma: `[B,T,Nb]`, how far these are off, as a share of the bone's length.
+        landmark_sigma: `[B,T,33]`, how far the landmarks are off in the image, metres at the person's depth.
+    """
+
+    bones: Tensor
+    bone_sigma: Tensor
+    landmark_sigma: Tensor
 
 
 class _Layer(nn.Module):
@@ -81,6 +102,8 @@ class LandmarkEncoder(nn.Module):
         self.camera = nn.Linear(width, 9)
         self.betas = nn.Linear(width, SHAPES)
         self.contact = nn.Linear(width, 4)
+        self.bones = nn.Linear(width, 3 * len(BONES))
+        self.doubt = nn.Linear(width, len(BONES) + LANDMARKS)
         self.parts = nn.Linear(width, (parts + 1) * out)
 
     @torch.no_grad()
@@ -93,7 +116,7 @@ class LandmarkEncoder(nn.Module):
         for layer in self.layers:
             for last in (layer.attention.proj, layer.mlp.fc2):
                 last.weight.mul_((2 * len(self.layers)) ** -0.5)
-        for head in (self.pose, self.camera, self.betas, self.contact):
+        for head in (self.pose, self.camera, self.betas, self.contact, self.bones, self.doubt):
             head.weight.mul_(0.1)
         self.pose.bias.copy_(torch.eye(3)[:2].flatten().repeat(JOINTS - 1))
         # Facing the camera, whose y axis points down, and filling most of the box.
@@ -113,6 +136,13 @@ class LandmarkEncoder(nn.Module):
         """Pose and placement by itself."""
         local = matrix_from_rot6d_rows(self.pose(features).unflatten(-1, (JOINTS - 1, 6)))
         return Told(local, self.betas(features.mean(1)), self.camera(features), self.contact(features))
+
+    def witness(self, features: Tensor) -> Witness:
+        """Bones as they should have been told, and how far they and the landmarks are to be trusted."""
+        bones = functional.normalize(self.bones(features).unflatten(-1, (-1, 3)), dim=-1)
+        bone_sigma, landmark_sigma = self.doubt(features).split((len(BONES), LANDMARKS), -1)
+        bone_sigma = _USUAL_BONE_SIGMA * bone_sigma.clamp(-_DOUBT, _DOUBT).exp()
+        return Witness(bones, bone_sigma, _USUAL_LANDMARK_SIGMA * landmark_sigma.clamp(-_DOUBT, _DOUBT).exp())
 
     def evidence(self, features: Tensor) -> Evidence:
         """Evidence for the image encoder."""

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...models.moro.camera import full_camera
-from ...models.moro.landmark_encoder import LandmarkEncoder, Told
+from ...models.moro.landmark_encoder import LandmarkEncoder, Told, Witness
 from ...models.moro.losses import contact_labels, contact_loss, point_distance, velocity_loss
+from ..data.mixing import mixed
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
@@ -21,7 +22,7 @@ from .context import Context
 from .scores import pose_scores
 
 _WEIGHTS: Final = {"joints": 10.0, "velocity": 40.0, "rotation": 2.0, "aside": 10.0, "depth": 1.0, "move": 40.0,
-                   "betas": 0.01, "contact": 0.2}  # fmt: skip
+                   "betas": 0.01, "contact": 0.2, "bones": 1.0, "doubt": 0.1}  # fmt: skip
 _VALIDATION_BATCHES, _VALIDATION_WINDOWS = 3, 48
 
 
@@ -48,17 +49,18 @@ class LandmarkStage:
         """Weighted sum of `_terms`; figures in millimetres."""
         self.context.model.train()
         with self._clock.measure():
-            batch = self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames))
-        terms = self._terms(batch, self._tell(batch))
+            windows = mixed(self._train.draw(self.plan.batch, self.plan.frames), self.context.generator)
+            batch = self._synthesis.batch(windows)
+        features = self._features(batch)
+        terms = self._terms(batch, self._encoder.tell(features))
+        terms |= _witness_terms(batch, self._encoder.witness(features))
         total = torch.stack([_WEIGHTS[name] * value for name, value in terms.items()]).sum()
         figures = {"joints_mm": 1000 * terms["joints"], "velocity_mm": 1000 * terms["velocity"]}
-        figures |= {name: terms[name] for name in ("depth", "contact")}
+        figures |= {name: terms[name] for name in ("depth", "contact", "bones", "doubt")}
         return total, figures | {"data_ms": self._clock.milliseconds}
 
-    def _tell(self, batch: Batch) -> Told:
-        evidence = batch.evidence
-        tokens = evidence.tokens.masked_fill(~evidence.valid[..., None], 0)
-        return self._encoder.tell(self.context.model.dst_former.landmark_features(tokens, evidence.box))
+    def _features(self, batch: Batch) -> Tensor:
+        return self.context.model.dst_former.landmark_features(batch.evidence.tokens, batch.evidence.box)
 
     def _joints(self, told: Told, turn: Tensor) -> Tensor:
         """Joints `[B,T,22,3]` about the pelvis, in the view."""
@@ -96,13 +98,47 @@ class LandmarkStage:
         sums: dict[str, list[float]] = {}
         for _ in range(_VALIDATION_BATCHES):
             batch = synthesis.batch(windows.draw(_VALIDATION_WINDOWS, self.plan.frames))
-            told = self._tell(batch)
+            features = self._features(batch)
+            told, witness = self._encoder.tell(features), self._encoder.witness(features)
             turn, place = full_camera(told.weak, batch.evidence.box)
             joints = self._joints(told, turn) + place
-            for name, value in pose_scores(joints, batch.joints, batch.landmarks.hidden).items():
+            scores = pose_scores(joints, batch.joints, batch.landmarks.hidden)
+            for name, value in (scores | _witness_scores(batch, witness)).items():
                 sums.setdefault(name, []).append(value)
         return {name: sum(values) / len(values) for name, values in sums.items()}
 
     def save(self, seconds: float, steps: int) -> None:
         """Write the network."""
         self.context.save(self.name, seconds, steps)
+
+
+def _misses(batch: Batch, witness: Witness) -> tuple[Tensor, Tensor, Tensor]:
+    """Errors of bones `[B,T,Nb]` and of the landmarks themselves `[B,T,33]` (metres), and which of these there are."""
+    seen = batch.landmarks
+    bones = (witness.bones - batch.bones).norm(dim=-1)
+    landmarks = (seen.rays - seen.true_rays).norm(dim=-1) * batch.translation[..., 2]
+    return bones, landmarks, seen.found[..., None].expand_as(landmarks)
+
+
+def _witness_terms(batch: Batch, witness: Witness) -> dict[str, Tensor]:
+    """Likelihoods of errors under the doubts: bones' Gaussian, landmarks' with long tails.
+
+    That of the bones is weighted by its doubt, without a gradient, so that bones that are hard to know go on learning
+    (beta-NLL with beta 0.5, arXiv 2203.09168).
+    """
+    bones, landmarks, found = _misses(batch, witness)
+    sigma, scale = witness.bone_sigma, witness.landmark_sigma
+    likelihood = 0.5 * (bones / sigma).square() + 3 * sigma.log()
+    tails = landmarks / scale + 2 * scale.log()
+    return {"bones": (sigma.detach() * likelihood).mean(), "doubt": tails[found].mean()}
+
+
+def _witness_scores(batch: Batch, witness: Witness) -> dict[str, float]:
+    """Median error of bones (degrees), and how well doubts are known: errors' root mean square in their units."""
+    bones, landmarks, found = _misses(batch, witness)
+    degrees = torch.rad2deg(2 * torch.asin((bones / 2).clamp(max=1)))
+    return {
+        "bones_deg": float(degrees.median()),
+        "bones_in_sigmas": float((bones / witness.bone_sigma).square().mean().div(3).sqrt()),
+        "landmarks_in_sigmas": float((landmarks / witness.landmark_sigma)[found].mean() / 2),
+    }

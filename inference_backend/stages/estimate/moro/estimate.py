@@ -25,10 +25,10 @@ from ....records.context import StageContext
 from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
+from ...one_thread import one_thread
 from ..kinematic.follow import follow
 from ..kinematic.observe import Observed, observe
 from ..kinematic.report import reprojection_error
-from ..one_thread import one_thread
 from .crops import crop_boxes, nearest_frames, person_crops
 from .quality import describe, landmark_places
 from .settings import MoroSettings
@@ -97,17 +97,18 @@ def estimate(
     if settings.steps is not None and settings.steps < 1:
         raise RecoverError(ErrorCode.BAD_SETTING, "The setting moro.steps must be at least 1.", "Use 1, 5, 10 or 20.")
     model, vertex_ids = load_moro(settings, body, ctx.device)
+    reads_landmarks = model.config.backbone is None
     solver = "cuda" if ctx.device.startswith("cuda") else "cpu"
     fitting = BodyFitting(body.to(solver), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
     observed = observe(video, track, camera)
     n_frames = len(observed.time_s)
 
-    done = _Done(ctx, n_frames, 0.0 if model.config.backbone is None else _LOOK_SHARE)
+    done = _Done(ctx, n_frames, 0.0 if reads_landmarks else _LOOK_SHARE)
     source = _evidence(model, video, track, camera, observed, ctx, done.looked)
     guide = None if guided_by is None else guided_by(model, vertex_ids)
-    steps = settings.steps or (1 if model.config.backbone is None else 5)
-    at_once = _WINDOWS_ON_CUDA if solver == "cuda" and model.config.backbone is None else 1
-    small = model.config.backbone is None and solver == "cpu"
+    steps = settings.steps or (1 if reads_landmarks else 5)
+    at_once = _WINDOWS_ON_CUDA if solver == "cuda" and reads_landmarks else 1
+    small = reads_landmarks and solver == "cpu"
     with one_thread(small):
         motion = recover_clip(model, source, steps, windows_at_once=at_once, progress=done.decoded, guide=guide)
     if not motion.is_finite() and model.dst_former.compute_dtype == torch.float16:
@@ -129,8 +130,8 @@ def estimate(
     betas, rotations, transl, whole = _finite(betas, rotations, transl)
     rest = body.rest_joints(betas.to(body.v_template))[0].double()
     placed = transl + rest
-    if model.config.backbone is None if settings.refine is None else settings.refine:
-        rotations, placed = follow(body, observed, rotations, placed, betas, settings.refine_iterations)
+    if reads_landmarks if settings.refine is None else settings.refine:
+        rotations, placed = follow(body, observed, rotations, placed, betas, settings.refine_iterations, motion.witness)
     sure = motion.confidence.mean(1).numpy() * whole
     return _at_source(video, track, camera, body, observed, betas, rotations, placed, sure)
 

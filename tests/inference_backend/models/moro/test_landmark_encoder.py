@@ -109,6 +109,17 @@ def test_frames_know_of_each_other_within_reach(model):
     assert (moved[2 * 8 + 1 :] < 1e-6).all()
 
 
+def test_what_it_witnesses_is_told_in_the_view_with_bounded_doubts(model):
+    seen = evidence(12)
+    witness = model.dst_former.encode_image(seen.tokens, seen.valid, seen.box).witness
+    assert witness.bones.shape == (2, 12, 21, 3)
+    torch.testing.assert_close(witness.bones.norm(dim=-1), torch.ones(2, 12, 21))
+    assert witness.bone_sigma.shape == (2, 12, 21)
+    assert witness.landmark_sigma.shape == (2, 12, 33)
+    for sigma in (witness.bone_sigma, witness.landmark_sigma):
+        assert ((sigma > 1e-3) & (sigma < 10)).all()
+
+
 def test_a_single_frame_and_an_empty_window_are_fine(model):
     seen = evidence(1)
     assert model.dst_former.encode_image(seen.tokens, seen.valid, seen.box).tokens.isfinite().all()
