@@ -23,6 +23,7 @@ from .observe import Observed, build_evidence, fill, observe, smooth_trust
 from .prior import MotionPrior, load_prior
 from .report import confidence_of, depth_sigma_of, near_evidence, reprojection_error, support_of
 from .settings import KinematicSettings
+from .shape_prior import ShapePrior, usual_shape
 from .solver import Motion, Solver, local_rotations, pose
 from .start import analytic_start
 from .trust import landmark_trust
@@ -82,10 +83,8 @@ def fit(
     if whole.turn is not None:
         pelvis, root = (whole.turn[0] @ pelvis[..., None])[..., 0], whole.turn[0] @ root
     pelvis = torch.from_numpy(fill(pelvis.numpy()[:, None], trust.mean(axis=1, keepdims=True))[:, 0])
-    spans = window_spans(M, settings)
-    best = max(range(len(spans)), key=lambda i: float(trust[spans[i][0] : spans[i][1]].sum()))
     motion = Motion(pelvis[None], root[None], z[None], betas[None])
-    betas = _shape(figure, prior, whole, motion, spans[best], settings)
+    betas = fit_shape(figure, prior, whole, motion, settings, usual_shape(len(betas), settings.betas_sigma))
     return solve_windows(figure, prior, whole, replace(motion, betas=betas[None]), settings, ctx), trust
 
 
@@ -132,21 +131,23 @@ def tolerance_at(i: int, steps: int, settings: KinematicSettings) -> float:
     return float(settings.start_tolerance ** max(0.0, 1 - i / max(steps / 2, 1)))
 
 
-def _shape(
+def fit_shape(
     figure: Figure,
     prior: MotionPrior,
     whole: Evidence,
     motion: Motion,
-    span: tuple[int, int],
     settings: KinematicSettings,
+    known: ShapePrior,
 ) -> Tensor:
-    """Betas from the window that is seen best."""
+    """Betas `[B]` of a clip's motion `[1,M,...]`, from the window that is seen best."""
+    spans = window_spans(motion.pelvis.shape[1], settings)
+    span = max(spans, key=lambda span: float(whole.trust[0, span[0] : span[1]].sum()))
     if not bool((whole.trust[:, span[0] : span[1]] > 0).any()):
         return motion.betas[0]
     solver = Solver(figure, prior, stack_evidence(whole, [span]), settings)
     part = stack_motion(motion, [span])
     for i in range(settings.shape_iterations):
-        part = solver.step(part, tolerance_at(i, settings.shape_iterations, settings), shape=i >= 3)
+        part = solver.step(part, tolerance_at(i, settings.shape_iterations, settings), known if i >= 3 else None)
     return part.betas[0]
 
 

@@ -1,8 +1,8 @@
 """A motion that a network recovered, fitted to the landmarks: the kinematic fit, told where that motion's bones point.
 
 A network knows what hidden limbs do, the pose in depth, and which landmarks are false; the landmarks know the rest to
-the pixel. The fit joins both with its own knowledge: feet that stand, limits of joints, how bodies move. Shape stays as
-the network has it.
+the pixel, and the body's proportions. The fit joins both with its own knowledge: feet that stand, limits of joints, how
+bodies move. The size, which nobody sees, stays nearly as the network has it.
 """
 
 from dataclasses import replace
@@ -18,12 +18,13 @@ from ....geometry.blazepose_bones import BONES
 from ....models.moro.landmark_encoder import Witness
 from ....records.context import StageContext
 from ...one_thread import one_thread
-from .estimate import solve_windows
+from .estimate import fit_shape, solve_windows
 from .evidence import Evidence
 from .landmarks import figure_of
 from .observe import Observed, build_evidence
 from .prior import load_prior
 from .settings import KinematicSettings
+from .shape_prior import known_size
 from .solver import Motion, local_rotations
 from .start import encode
 from .trust import landmark_trust
@@ -35,6 +36,8 @@ _WORLD_SIGMA: Final = 0.25
 _BONE_DOUBT, _LANDMARK_DOUBT = 1.5, 0.5
 """Factors on what a network itself says of errors: of its bones, which stay wrong for many frames, and of landmarks,
 whose restlessness and visibility count beside it."""
+_SIZE_SIGMA, _PROPORTIONS_SIGMA = 0.2, 2.0
+"""How far a network's betas are off, in the body's standard deviations."""
 
 
 def follow(
@@ -45,7 +48,7 @@ def follow(
     betas: Tensor,
     iterations: int,
     witness: Witness | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Fit M frames on the 30 fps clock.
 
     Args:
@@ -58,7 +61,7 @@ def follow(
         witness: what the network makes of the landmarks; None where it says nothing of them.
 
     Returns:
-        Rotations and pelvis, fitted, float64.
+        Rotations, pelvis and betas, fitted, float64.
     """
     settings = replace(SETTINGS, iterations=iterations)
     rotations, pelvis, betas = rotations.double(), pelvis.double(), betas.double()
@@ -73,10 +76,13 @@ def follow(
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
     with one_thread():
         told = _with_bones(whole, (turn[..., None, :, :] @ points[..., None])[..., 0], witness)
+        known = known_size(figure, betas, _SIZE_SIGMA, _PROPORTIONS_SIGMA)
+        betas = fit_shape(figure, prior, told, start, settings, known)
+        start = replace(start, betas=betas[None])
         found = solve_windows(figure, prior, told, start, settings, StageContext(device="cpu"))
     local, _ = local_rotations(prior, found.z[0])
     root, place = turn.mT @ found.root[0], (turn.mT @ found.pelvis[0, ..., None])[..., 0]
-    return torch.cat((root[:, None], local), 1), place
+    return torch.cat((root[:, None], local), 1), place, betas
 
 
 def _believed(trust: NDArray[np.float64], witness: Witness) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from .evidence import Evidence
 from .figure import Figure
 from .prior import MotionPrior
 from .settings import KinematicSettings
+from .shape_prior import ShapePrior
 
 _FEET = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("heel", "foot_index")]
 _NEAREST = 0.3  # metres; points nearer to the camera are treated as if there
@@ -103,25 +104,25 @@ class Solver:
         self._motion_pull = PC.T @ prior.transition[:, -1]
         self.lean = torch.zeros(len(evidence.present), 3, dtype=torch.float64)
 
-    def step(self, motion: Motion, tolerance: float, shape: bool = False) -> Motion:
+    def step(self, motion: Motion, tolerance: float, shape: ShapePrior | None = None) -> Motion:
         """One step.
 
         Args:
             motion: where to start.
             tolerance: factor on the outlier threshold; large at first, 1 at last.
-            shape: also solve for the betas.
+            shape: solve for the betas, too, of which so much is known; None: they stay.
         """
         posed = pose(self.figure, self.prior, motion)
         J = self._derivative(posed)
         chain = Chain.zeros(*self.evidence.present.shape, self.unknowns, motion.pelvis)
         border = corner = pull = None
-        if shape:
+        if shape is not None:
             JB = self.figure.by_beta(posed.turned)
             border, corner, pull = self._rays(chain, posed, J, tolerance, JB)
             # Errors of neighbouring frames are one error: about one frame in fifteen counts.
-            precision = _ALIKE_FRAMES * self.settings.betas_sigma**-2
-            corner = corner + precision * torch.eye(corner.shape[-1], dtype=corner.dtype)
-            pull = pull - precision * motion.betas
+            precision = _ALIKE_FRAMES * shape.precision
+            corner = corner + precision
+            pull = pull - (motion.betas - shape.mean) @ precision
         else:
             self._rays(chain, posed, J, tolerance)
         self._bones(chain, posed, J, tolerance)
@@ -130,7 +131,7 @@ class Solver:
         self._limits(chain, posed)
         self._motion_prior(chain, motion)
         chain.same.diagonal(dim1=-2, dim2=-1).add_(_DAMPING)
-        if not shape:
+        if shape is None:
             return self._move(motion, chain.solve()[..., 0])
         solved = chain.solve(border)
         schur = corner - torch.einsum("btni,btnj->bij", border, solved[..., 1:])

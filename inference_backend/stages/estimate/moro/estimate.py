@@ -131,7 +131,8 @@ def estimate(
     rest = body.rest_joints(betas.to(body.v_template))[0].double()
     placed = transl + rest
     if reads_landmarks if settings.refine is None else settings.refine:
-        rotations, placed = follow(body, observed, rotations, placed, betas, settings.refine_iterations, motion.witness)
+        start = (rotations, placed, betas)
+        rotations, placed, betas = follow(body, observed, *start, settings.refine_iterations, motion.witness)
     sure = motion.confidence.mean(1).numpy() * whole
     return _at_source(video, track, camera, body, observed, betas, rotations, placed, sure)
 

@@ -1,5 +1,7 @@
 """The Rope estimator: every frame by itself through the network, then one motion."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -63,8 +65,8 @@ def settled_motion(
     settled = settle(look(model, video, track, camera, observed, ctx), observed.time_s, body, settings.smoothing_s)
     if settings.refine:
         motion = (settled.rotations, settled.pelvis, settled.betas)
-        rotations, pelvis = follow(body, observed, *motion, settings.refine_iterations)
-        settled = Settled(settled.betas, rotations, pelvis, settled.visibility, settled.depth_sigma)
+        rotations, pelvis, betas = follow(body, observed, *motion, settings.refine_iterations)
+        settled = replace(settled, betas=betas, rotations=rotations, pelvis=pelvis)
     return observed, settled
 
 

@@ -163,7 +163,7 @@ def test_masked_tokens_have_no_say(landmark_network):
     box = torch.tensor([0.0, 0.0, 0.5]).expand(1, 3, 3)
     broken = tokens.masked_fill(~valid[..., None], torch.nan)
     first, second = (network.encode_image(x, valid, box) for x in (tokens, broken))
-    for a, b in zip(first[:-1], second[:-1], strict=True):
+    for a, b in zip(first[:4], second[:4], strict=True):
         assert torch.equal(a, b)
     without = network.encode_image(tokens, None, box)
     assert not torch.equal(without.weak, first.weak)
