@@ -30,8 +30,8 @@ from .start import encode
 from .trust import landmark_trust
 
 SETTINGS: Final = KinematicSettings(bone_sigma=0.25, bone_depth_sigma=0.25, view_sigma=0.02, prior_scale=1.5)
-"""How far the bones of a network's motion are trusted, and less of how bodies usually move than the kinematic estimator takes:
-a network knows that better. All figures here were chosen on synthetic clips."""
+"""How far the bones of a network's motion are trusted; how bodies usually move counts less than where no network knows.
+All figures here were chosen on synthetic clips."""
 _WORLD_SIGMA: Final = 0.25
 """Of the direction of a bone of well visible world landmarks beside the network's."""
 _BONE_DOUBT, _LANDMARK_DOUBT = 1.5, 0.5
