@@ -20,6 +20,7 @@ from ....records.context import StageContext
 from ...one_thread import one_thread
 from .estimate import fit_shape, solve_windows
 from .evidence import Evidence
+from .figure import Figure
 from .landmarks import figure_of
 from .observe import Observed, build_evidence
 from .prior import load_prior
@@ -71,12 +72,12 @@ def follow(
     if witness is not None:
         trust = _believed(trust, witness)
     whole, _ = build_evidence(observed, trust)
-    _, points, _ = figure.pose(betas, rotations, pelvis)
     turn = torch.eye(3, dtype=torch.float64) if whole.turn is None else whole.turn[0]
     root, place = turn @ rotations[:, 0], (turn @ pelvis[..., None])[..., 0]
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
     with one_thread():
-        told = _with_bones(whole, (turn[..., None, :, :] @ points[..., None])[..., 0], witness)
+        bones, weight = _motion_bones(figure, betas, rotations, pelvis) if witness is None else _witnessed(witness)
+        told = _with_bones(whole, turn @ bones.mT, weight)
         known = known_size(figure, betas, _SIZE_SIGMA, _PROPORTIONS_SIGMA)
         betas = fit_shape(figure, prior, told, start, settings, known)
         start = replace(start, betas=betas[None])
@@ -92,21 +93,22 @@ def _believed(trust: NDArray[np.float64], witness: Witness) -> NDArray[np.float6
     return trust * SETTINGS.landmark_sigma / np.hypot(SETTINGS.landmark_sigma, sigma)
 
 
-def _with_bones(evidence: Evidence, points: Tensor, witness: Witness | None) -> Evidence:
-    """Evidence whose bones point where the network and the world landmarks say, by what each is worth.
+def _motion_bones(figure: Figure, betas: Tensor, rotations: Tensor, pelvis: Tensor) -> tuple[Tensor, Tensor]:
+    """Directions `[M,Nb,3]` of a motion's bones, each frame's camera axes, and their weights `[M,Nb]`."""
+    _, points, _ = figure.pose(betas, rotations, pelvis)
+    bones = torch.nn.functional.normalize(BONES @ points, dim=-1, eps=1e-6)
+    return bones, torch.full_like(bones[..., 0], SETTINGS.bone_sigma**-2)
 
-    The network speaks through its witness, and else through the landmarks `[M,33,3]` of its motion (the motion's axes).
-    """
-    view = evidence.view[0][:, None]
-    told = [(evidence.bones[0], (evidence.bone_trust[0] / _WORLD_SIGMA) ** 2)]
-    if witness is None:
-        bones = torch.nn.functional.normalize(BONES @ points, dim=-1, eps=1e-6)[..., None]
-        told.append(((view @ bones)[..., 0], torch.full_like(evidence.bone_trust[0], SETTINGS.bone_sigma**-2)))
-    else:
-        bones = witness.bones.double()[..., None]
-        if evidence.turn is not None:
-            bones = evidence.turn[0][:, None] @ bones
-        told.append(((view @ bones)[..., 0], (_BONE_DOUBT * witness.bone_sigma.double()) ** -2))
-    bones = torch.nn.functional.normalize(sum(weight[..., None] * bone for bone, weight in told), dim=-1, eps=1e-6)
-    trust = SETTINGS.bone_sigma * sum(weight for _, weight in told).sqrt()
-    return replace(evidence, bones=bones[None], bone_trust=trust[None])
+
+def _witnessed(witness: Witness) -> tuple[Tensor, Tensor]:
+    """As `_motion_bones`, of what the network itself says."""
+    return witness.bones.double(), (_BONE_DOUBT * witness.bone_sigma.double()) ** -2
+
+
+def _with_bones(evidence: Evidence, bones: Tensor, weight: Tensor) -> Evidence:
+    """Evidence whose bones point where the network `[M,3,Nb]` (the motion's axes) and the world landmarks say, by what
+    each is worth."""
+    world = (evidence.bone_trust[0] / _WORLD_SIGMA) ** 2
+    mixed = weight[..., None] * (evidence.view[0] @ bones).mT + world[..., None] * evidence.bones[0]
+    mixed = torch.nn.functional.normalize(mixed, dim=-1, eps=1e-6)
+    return replace(evidence, bones=mixed[None], bone_trust=SETTINGS.bone_sigma * (weight + world).sqrt()[None])
