@@ -126,3 +126,26 @@ def slerp(
     for j in range(flat.shape[1]):
         out[:, j] = Slerp(source_s, Rotation.from_matrix(flat[:, j]))(target_s).as_matrix()
     return out.reshape(len(target_s), *rotations.shape[1:])
+
+
+def cubic_rotations(
+    source_s: NDArray[np.floating], rotations: NDArray[np.floating], target_s: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Rotation matrices at other times along cubic splines, so that turning has no kinks at the source's times.
+
+    Args:
+        source_s: `[M]` rising times, close enough together that nothing turns by half a circle between two of them.
+        rotations: `[M,...,3,3]`.
+        target_s: `[N]` times; held beyond the ends.
+
+    Returns:
+        `[N,...,3,3]` rotation matrices.
+    """
+    rotations = np.asarray(rotations, np.float64)
+    shape = rotations.shape[1:-2]
+    quaternion = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat().reshape(len(rotations), -1, 4)
+    # A quaternion and its negative are the same rotation; a spline needs neighbours of one sign.
+    flips = np.where((quaternion[1:] * quaternion[:-1]).sum(-1) < 0, -1.0, 1.0)
+    quaternion[1:] *= np.cumprod(flips, axis=0)[..., None]
+    turned = Rotation.from_quat(cubic(source_s, quaternion, target_s).reshape(-1, 4)).as_matrix()
+    return turned.reshape(-1, *shape, 3, 3)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from inference_backend.geometry.clock import clock_times, cubic, nearest_index, sample_seen, slerp
+from inference_backend.geometry.clock import clock_times, cubic, cubic_rotations, nearest_index, sample_seen, slerp
 
 RATES = {
     "23.976": np.arange(60) / 23.976,
@@ -68,13 +68,30 @@ def test_nothing_seen_gives_nothing():
 def test_one_frame():
     assert np.array_equal(clock_times(np.array([2.5])), [2.5])
     assert np.array_equal(cubic(np.array([2.5]), np.ones((1, 4)), np.array([2.5])), np.ones((1, 4)))
-    assert slerp(np.array([0.0]), np.eye(3)[None], np.array([0.0, 1.0])).shape == (2, 3, 3)
+    for turn in (slerp, cubic_rotations):
+        assert turn(np.array([0.0]), np.eye(3)[None], np.array([0.0, 1.0])).shape == (2, 3, 3)
 
 
 def test_slerp_turns_at_constant_speed_and_holds_beyond_the_ends():
     ends = Rotation.from_rotvec([[0, 0, 0], [0, 0, 1.2]]).as_matrix()
     got = Rotation.from_matrix(slerp(np.array([0.0, 1.0]), ends, np.array([-1.0, 0.25, 0.5, 2.0]))).as_rotvec()
     assert np.allclose(got[:, 2], [0, 0.3, 0.6, 1.2])
+
+
+def test_rotations_are_read_between_ticks_without_kinks():
+    def swing(time_s: np.ndarray) -> np.ndarray:
+        # One joint swings, the other turns round and round, past the quaternions' change of sign.
+        first = np.stack([np.sin(9 * time_s), 0.3 * np.cos(7 * time_s), 0 * time_s], axis=1)
+        second = np.stack([0 * time_s, 8 * time_s, 0 * time_s], axis=1)
+        return np.stack([Rotation.from_rotvec(x).as_matrix() for x in (first, second)], axis=1)
+
+    clock, between = np.arange(61) / 30, np.arange(20, 220) / 120
+    got = cubic_rotations(clock, swing(clock), between)
+    assert np.abs(got @ got.swapaxes(-1, -2) - np.eye(3)).max() < 1e-12
+    assert np.abs(got - swing(between)).max() < 1e-3
+    straight = slerp(clock, swing(clock), between)
+    kinks = [np.abs(np.diff(x - swing(between), n=3, axis=0)).mean() for x in (got, straight)]
+    assert kinks[0] < 0.05 * kinks[1]
 
 
 @pytest.mark.parametrize("rate", RATES)

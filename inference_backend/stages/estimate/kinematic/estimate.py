@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-import roma
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ....geometry.clock import CLOCK_FPS, cubic
+from ....geometry.clock import CLOCK_FPS, cubic, cubic_rotations
 from ....records.camera import Camera
 from ....records.context import StageContext
 from ....records.motion import PoseEvidence
@@ -151,16 +150,6 @@ def fit_shape(
     return part.betas[0]
 
 
-def _smooth_root(clock: Array, root: Array, target: Array) -> Array:
-    """Rotations at other times by a cubic spline through sign-continuous quaternions."""
-    quaternion = roma.rotmat_to_unitquat(torch.from_numpy(root)).numpy()
-    flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(-1) < 0, -1.0, 1.0))
-    quaternion[1:] *= flips[:, None]
-    at = cubic(clock, quaternion, target)
-    at /= np.linalg.norm(at, axis=-1, keepdims=True)
-    return roma.unitquat_to_rotmat(torch.from_numpy(at)).numpy()
-
-
 def _at_source(
     video: Video,
     track: PersonTrack,
@@ -180,7 +169,7 @@ def _at_source(
     support = support_of(points, observed.rays, trust, settings)
     depth_sigma = depth_sigma_of(points, trust * support, observed.seen, settings)
     pelvis = cubic(observed.time_s, motion.pelvis[0].numpy(), time_s)
-    root = _smooth_root(observed.time_s, motion.root[0].numpy(), time_s)
+    root = cubic_rotations(observed.time_s, motion.root[0].numpy(), time_s)
     if (turn := camera.turn_of(track.frames)) is not None:
         pelvis, root = np.einsum("nji,nj->ni", turn, pelvis), turn.swapaxes(1, 2) @ root
     z = torch.from_numpy(cubic(observed.time_s, motion.z[0].numpy(), time_s))

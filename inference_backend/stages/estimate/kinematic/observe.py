@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from ....geometry.blazepose_bones import BONES
-from ....geometry.clock import clock_times, sample_seen, slerp
+from ....geometry.clock import clock_times, cubic, cubic_rotations, sample_seen, slerp
 from ....geometry.projection import undistort
 from ....records.camera import Camera
 from ....records.people import PersonTrack
@@ -49,6 +49,31 @@ def observe(video: Video, track: PersonTrack, camera: Camera) -> Observed:
     if turn is not None:
         turn = slerp(time_s, turn, clock)
     return Observed(clock, seen, np.nan_to_num(rays), np.nan_to_num(visibility), np.nan_to_num(world), turn)
+
+
+def motion_at_source(
+    video: Video, track: PersonTrack, camera: Camera, observed: Observed, rotations: Array, pelvis: Array
+) -> tuple[Array, Array]:
+    """A motion on the clock, at the source's own time stamps.
+
+    Args:
+        video, track, camera: what was observed.
+        observed: what came of it.
+        rotations: `[M,J,3,3]`, the pelvis to the camera first, then local ones.
+        pelvis: `[M,3]`, camera frame, metres.
+
+    Returns:
+        The same of the track's N frames. A camera that turns or shakes does so between the clock's ticks, too.
+    """
+    time_s, turn = video.time_s[track.frames], camera.turn_of(track.frames)
+    if observed.turn is not None and turn is not None:
+        rotations = np.concatenate((observed.turn[:, None] @ rotations[:, :1], rotations[:, 1:]), axis=1)
+        pelvis = np.einsum("nij,nj->ni", observed.turn, pelvis)
+    rotations, pelvis = cubic_rotations(observed.time_s, rotations, time_s), cubic(observed.time_s, pelvis, time_s)
+    if turn is not None:
+        rotations[:, 0] = turn.swapaxes(1, 2) @ rotations[:, 0]
+        pelvis = np.einsum("nji,nj->ni", turn, pelvis)
+    return rotations, pelvis
 
 
 def fill(values: Array, weight: Array) -> Array:

@@ -37,8 +37,10 @@ def _frame(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _align(rest: tuple[Tensor, Tensor], seen: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotation that takes two rest directions to two seen ones, the first exactly."""
-    return _frame(*seen) @ _frame(*(r.expand_as(s) for r, s in zip(rest, seen, strict=True))).transpose(-1, -2)
+    """Rotation that takes two rest directions to two seen ones, the first exactly; upright where nothing is seen."""
+    turned = _frame(*seen) @ _frame(*(r.expand_as(s) for r, s in zip(rest, seen, strict=True))).transpose(-1, -2)
+    upright = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=turned.dtype))
+    return torch.where((torch.linalg.det(turned) > 0.5)[..., None, None], turned, upright)
 
 
 def _hinge(upper: Tensor, lower: Tensor, usual: Tensor) -> Tensor:

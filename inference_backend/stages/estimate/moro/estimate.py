@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ....geometry.clock import cubic, nearest_index, slerp
+from ....geometry.clock import nearest_index
 from ....models.moro.crop_evidence import CropSource
 from ....models.moro.evidence import EvidenceSource
 from ....models.moro.fit_body import BodyFitting
@@ -27,7 +27,7 @@ from ....records.people import PersonTrack
 from ....records.video import Video
 from ...one_thread import one_thread
 from ..kinematic.follow import follow
-from ..kinematic.observe import Observed, observe
+from ..kinematic.observe import Observed, motion_at_source, observe
 from ..kinematic.report import reprojection_error
 from .crops import crop_boxes, nearest_frames, person_crops
 from .quality import describe, landmark_places
@@ -182,8 +182,7 @@ def _at_source(
     time_s = video.time_s[track.frames]
     quality = describe(observed, landmark_places(body, betas, rotations, pelvis), sure)
     nearest = nearest_index(observed.time_s, time_s)
-    turned = slerp(observed.time_s, rotations.numpy(), time_s)
-    pelvis_at = cubic(observed.time_s, pelvis.numpy(), time_s)
+    turned, pelvis_at = motion_at_source(video, track, camera, observed, rotations.numpy(), pelvis.numpy())
     places = landmark_places(body, betas, torch.from_numpy(turned), torch.from_numpy(pelvis_at))
     rest = body.rest_joints(betas.to(body.v_template))[0].double().numpy()
     return PoseEvidence(

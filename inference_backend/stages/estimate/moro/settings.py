@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-VERSION = 10
+VERSION = 11
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ....body.body import Body
-from ....geometry.clock import cubic, nearest_index, slerp
+from ....geometry.clock import nearest_index
 from ....protocol.errors import ErrorCode, RecoverError
 from ....records.camera import Camera
 from ....records.context import StageContext
@@ -14,7 +14,7 @@ from ....records.motion import PoseEvidence
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ..kinematic.follow import follow
-from ..kinematic.observe import Observed, observe
+from ..kinematic.observe import Observed, motion_at_source, observe
 from ..kinematic.report import near_evidence, reprojection_error
 from ..moro.quality import landmark_places
 from .look import look
@@ -76,8 +76,8 @@ def at_source(
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
     nearest = nearest_index(observed.time_s, time_s)
-    turned = slerp(observed.time_s, settled.rotations.numpy(), time_s)
-    pelvis = cubic(observed.time_s, settled.pelvis.numpy(), time_s)
+    motion = (settled.rotations.numpy(), settled.pelvis.numpy())
+    turned, pelvis = motion_at_source(video, track, camera, observed, *motion)
     places = landmark_places(body, settled.betas, torch.from_numpy(turned), torch.from_numpy(pelvis))
     rest = body.rest_joints(settled.betas.to(body.v_template))[0].double().numpy()
     return PoseEvidence(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-VERSION = 6
+VERSION = 7
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 
