@@ -3,6 +3,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,13 @@ class Backend:
     def wait_until_in(self, stage):
         while not (isinstance(message := self.until(m.Progress), m.Progress) and message.stage == stage):
             pass
+
+    def wait_until_stuck(self):
+        """A stage that has announced itself may still look whether the job was cancelled; one that is stuck does not."""
+        end = time.monotonic() + PATIENCE_S
+        while not (self.folder / "is stuck").exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
     def ended(self):
         return self.child.wait(PATIENCE_S)

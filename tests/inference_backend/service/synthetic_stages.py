@@ -2,8 +2,8 @@
 
 Run as a program this is the backend's command line with these stages. A folder given by RECOVER_MOTION_TEST steers it:
 each stage appends its name to `journal` when it begins and `NAME done` when it ends; a stage whose name is the content
-of the file `hold` goes on for ever, reporting progress; one named in `stuck` goes on without reporting any; one named
-in `fail` raises what `fail` says after its name.
+of the file `hold` goes on for ever, reporting progress; one named in `stuck` makes the file `is stuck` and goes on
+without reporting any; one named in `fail` raises what `fail` says after its name.
 """
 
 # ruff: noqa: ARG002
@@ -50,6 +50,7 @@ class SyntheticStages(Stages):
             time.sleep(0.02)
             ctx.progress(0.5, 1)
         while self.said("stuck")[0] == stage:
+            (self.folder / "is stuck").touch()
             time.sleep(0.02)
         kind, *what = self.said("fail")
         if kind == stage:
