@@ -1,8 +1,9 @@
 """The training loop that every stage runs: seeded, boxed by time, resumable, with averaged weights.
 
 A stage says how a step's loss is made; the loop does the rest. Files are safetensors. `NAME.resume.safetensors` holds
-what is needed to go on in the very same way (weights, averages, the optimiser's moments, random state); what a stage
-hands on is made from the averaged weights by the stage itself.
+what is needed to go on in the very same way (weights, averages, the optimiser's moments, the state of the stage's
+generator and of torch's own, from which dropout draws); what a stage hands on is made from the averaged weights by the
+stage itself.
 """
 
 import json
@@ -84,10 +85,12 @@ def choose_device(name: str) -> torch.device:
     """`auto`: CUDA where there is one, else the CPU.
 
     Raises:
-        RecoverError: `cuda` is asked for and there is none.
+        RecoverError: `cuda` is asked for and there is none, or the name is another one.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.split(":")[0] not in ("cpu", "cuda"):
+        raise RecoverError(ErrorCode.BAD_SETTING, f'There is no device "{name}".', "Choose auto, cpu or cuda.")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise RecoverError(ErrorCode.BAD_SETTING, "There is no CUDA device.", "Use --device cpu, or auto.")
     return torch.device(name)
@@ -126,7 +129,8 @@ class Loop:
         stage: what to train.
         budget: for how long.
         out: folder for the resume file.
-        generator: every random draw of the stage comes from it; its state is saved.
+        generator: every random draw of the stage comes from it; its state is saved. Its seed is torch's own
+            generator's, too, which networks draw from.
         device: that the stage computes on.
         log: where lines go.
         board: also write scalars for TensorBoard into `out`, where the package is installed.
@@ -158,6 +162,7 @@ class Loop:
 
     def run(self, resume: bool = False, deadline: float | None = None) -> dict[str, float]:
         """Train until the budget is spent, or until `time.monotonic()` reaches `deadline`; returns the validation."""
+        torch.manual_seed(self.generator.initial_seed())
         if resume and self.path.is_file():
             self.restore()
         limit = self.budget.minutes * 60
@@ -236,6 +241,7 @@ class Loop:
             for key, value in self.optimiser.state.get(p, {}).items():
                 tensors[f"optimiser.{key}.{name}"] = value
         tensors["generator"] = self.generator.get_state()
+        tensors["torch_generator"] = self._own_generator()
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         meta = {"step": self.step, "seconds": self.seconds, "stage": self.stage.name}
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -269,6 +275,8 @@ class Loop:
                     state["step"] = state["step"].cpu() if self.device.type == "cpu" else state["step"]
                     self.optimiser.state[p] = state
             self.generator.set_state(tensors["generator"].cpu())
+            if "torch_generator" in tensors:  # files that were written before have none
+                self._set_own_generator(tensors["torch_generator"].cpu())
             self.step, self.seconds = int(meta["step"]), float(meta["seconds"])
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise RecoverError(
@@ -276,6 +284,16 @@ class Loop:
                 f"Training cannot go on from {self.path} ({error}).",
                 "Delete the file, or train into another folder.",
             ) from error
+
+    def _own_generator(self) -> Tensor:
+        """State of torch's own generator on the device."""
+        return torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state()
+
+    def _set_own_generator(self, state: Tensor) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state, self.device)
+        else:
+            torch.set_rng_state(state)
 
 
 def seconds_spent(path: Path) -> float:

@@ -150,7 +150,6 @@ def train(arguments: argparse.Namespace, config: MoroConfig = RESEARCH) -> None:
         plan.betas,
         arguments.save_every,
     )
-    torch.manual_seed(arguments.seed)  # the selection of codes draws from torch's own generator
     Loop(make_stage(run), budget, arguments.out, run.generator, device).run(resume=arguments.resume)
 
 

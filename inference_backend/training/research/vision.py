@@ -31,7 +31,6 @@ class _Vision:
     def __init__(self, run: Run) -> None:
         self.name, self.run, self.network = run.stage, run, run.model
         self._clips = Draws(picture_clips(run.folders, run.plan, run.bodies), run)
-        self._rng = np.random.default_rng(run.seed())
         config = run.model.config.backbone
         self._loader = PictureLoader(run.bodies, config.crop, CROP_SHARE.get(run.stage, 0.0))
 
@@ -39,7 +38,8 @@ class _Vision:
         """A batch, its targets and its true tokens."""
         run, tokenizer = self.run, self.run.model.vqvae
         clips = self._clips.take(run.plan.batch)
-        batch = self._loader.batch(clips, self._rng, single=run.plan.task == "image").to(run.device)
+        chance = np.random.default_rng(run.seed())
+        batch = self._loader.batch(clips, chance, single=run.plan.task == "image").to(run.device)
         truth = run.bodies.truth(batch.rotations, batch.transl, batch.betas, batch.genders)
         with torch.no_grad():
             ids = tokenizer.encode(truth.mesh.flatten(0, 1)).unflatten(0, truth.mesh.shape[:2])

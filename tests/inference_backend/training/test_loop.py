@@ -67,6 +67,30 @@ def test_stopping_and_going_on_changes_nothing(tmp_path):
         assert torch.equal(a, b)
 
 
+class Forgetful(Line):
+    """The same with dropout, which draws from torch's own generator."""
+
+    def loss(self, progress):
+        self.progress.append(progress)
+        x = torch.randn(16, 1, generator=self.generator)
+        return (nn.functional.dropout(self.network(x), 0.5) - 2 * x - 1).square().mean(), {}
+
+
+def test_what_networks_draw_is_seeded_and_goes_on_as_well(tmp_path):
+    def train(folder, steps, resume=False):
+        stage = Forgetful()
+        torch.rand(3)  # whatever was drawn before does not matter
+        loop(stage, tmp_path / folder, steps, final_rate=1.0).run(resume)
+        return torch.cat([p.detach().flatten() for p in stage.network.parameters()])
+
+    whole = train("whole", 12)
+    assert torch.equal(whole, train("again", 12))
+    half = train("parts", 6)
+    torch.manual_seed(99)
+    assert torch.equal(whole, train("parts", 12, resume=True))
+    assert not torch.equal(whole, half)
+
+
 def test_a_run_without_resume_starts_again(tmp_path):
     loop(Line(), tmp_path, 5).run()
     again = loop(Line(), tmp_path, 5)
@@ -131,3 +155,8 @@ def test_a_missing_device_is_named():
         choose_device("cuda")
     assert caught.value.code == ErrorCode.BAD_SETTING
     assert choose_device("auto") == CPU
+
+
+def test_an_unknown_device_is_named():
+    with pytest.raises(RecoverError, match="gpu"):
+        choose_device("gpu")
