@@ -159,9 +159,7 @@ class TrajectoryStage:
         return path_scores(found, batch)
 
     def save(self, seconds: float, steps: int) -> None:
-        """Write the network as it stands. The next step makes a batch of its own, so that whoever goes on from here does
-        the same as whoever never stopped.
-        """
+        """Write the network as it stands; the next step makes a batch anew, as it does after a stop."""
         self._made = None
         provenance = {
             "body_sha256": self.body.sha256,
