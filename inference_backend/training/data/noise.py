@@ -14,7 +14,8 @@ from torch.nn import functional
 from ...geometry.blazepose import INDEX, LANDMARKS
 
 HIPS: Final = (INDEX["left_hip"], INDEX["right_hip"])
-TRUNK: Final = (INDEX["left_shoulder"], INDEX["right_shoulder"], *HIPS)
+SHOULDERS: Final = (INDEX["left_shoulder"], INDEX["right_shoulder"])
+TRUNK: Final = (*SHOULDERS, *HIPS)
 
 
 def _values(by_part: dict[str, float], default: float) -> tuple[float, ...]:
@@ -32,7 +33,7 @@ _SLOW: Final = _values(
 )  # fmt: skip
 _WHITE: Final = 0.002
 # Bones of the world landmarks by level of the limbs: landmark, parent, constant and slow turn (radians).
-_LEVELS: Final = tuple(
+LEVELS: Final = tuple(
     tuple(
         (INDEX[f"{side}_{part}"], INDEX[f"{side}_{parent}"], turn)
         for side in ("left", "right")
@@ -123,7 +124,7 @@ def world_landmarks(points: Tensor, restless: Tensor, generator: torch.Generator
     level_of_clip = torch.exp(0.35 * normal((batch, 1, 1, 1), generator))
     # Legs are taken for bent, or for leaning, alike.
     both = 0.1 * normal((batch, 1, 1), generator)
-    for level in _LEVELS:
+    for level in LEVELS:
         child, parent = [row[0] for row in level], [row[1] for row in level]
         sizes = torch.tensor([row[2] for row in level], device=points.device)
         constant = sizes[:, 0, None] * normal((batch, 1, len(level), 3), generator)

@@ -142,8 +142,9 @@ class Runs(NamedTuple):
 
 
 def draw_runs(batch: int, frames: int, mean: float, generator: torch.Generator) -> Runs:
-    """Runs that last `mean` frames on average; windows differ in how restless they are, twofold either way."""
-    rate = 1 / (mean * 2 ** uniform((batch, 1), generator, -1, 1))
+    """Runs that last from half of `mean` frames to eight times as many: some windows are restless, in others one idea
+    is held throughout."""
+    rate = 1 / (mean * 2 ** uniform((batch, 1), generator, -1, 3))
     switch = uniform((batch, frames), generator) < rate
     switch[:, 0] = False
     frame = torch.arange(frames, device=switch.device).expand(batch, -1)

@@ -13,6 +13,7 @@ from ...geometry.blazepose import MIRROR
 from ...geometry.blazepose_bones import BONES
 from ...models.moro.landmark_evidence import LandmarkTokens, landmark_tokens
 from .cameras import draw_cameras
+from .foreshortening import draw_pull, lean_trunk, pull_hips, turn_in_depth
 from .noise import HIPS, image_noise, looking_at, normal, slow, uniform, world_landmarks
 from .occlusion import draw_failures, draw_runs, false_places, heights, hide
 from .posing import PosedBody
@@ -23,6 +24,8 @@ _OFFSET: Final = 0.01
 """Metres: how far landmarks sit from where the body has them, constant through a window."""
 _WORLD_DROPPED: Final = 0.12
 """Share of windows whose world landmarks are not given."""
+_RIGID: Final = 0.6
+"""Share of windows in which hidden limbs keep their lengths in the world landmarks."""
 _NEAREST: Final = 0.2
 
 
@@ -110,11 +113,16 @@ def corrupt(
     places = true
     if occlude:
         places = torch.where(mask[..., None], false_places(true, generator), true)
-        # Hidden world landmarks follow the idea, at a depth that is guessed anew with each.
+        # Hidden world landmarks follow the idea, at a depth that is guessed anew with each, or such that bones keep
+        # their lengths.
         metres = points[:, :, HIPS].mean(2).norm(dim=-1)[..., None, None]
         guess = draw_runs(batch, frames, 9.0, generator).pick(normal((batch, frames, 33, 1), generator))
         shift = torch.cat(((places - true) * metres, 0.1 * guess), -1)
-        world = world + torch.where(mask[..., None], shift, 0.0)
+        idea = world + torch.where(mask[..., None], shift, 0.0)
+        rigid = uniform((batch, 1, 1, 1), generator) < _RIGID
+        idea = torch.where(rigid, turn_in_depth(world, idea, mask, generator), idea)
+        pull = draw_pull(mask, generator)
+        places, world = pull_hips(places, pull), lean_trunk(idea, pull)
     places = places + tall * image_noise(restless, generator)
     found = torch.ones(batch, frames, dtype=torch.bool, device=true.device)
     if occlude:
