@@ -154,9 +154,7 @@ class Evaluation:
         """The default's worst moments."""
         by_name = {clip.name: clip for clip in self.clips}
         found = worst_moments(self.of_clips(store, self.default))
-        return [
-            (moment, worst_unit(self.default, by_name[moment.clip], moment, self.work / "cache")) for moment in found
-        ]
+        return [(moment, worst_unit(self.default, by_name[moment.clip], moment, self.cache)) for moment in found]
 
     def units(self, part: str, store: Store) -> Iterator[Unit]:
         """The units of a part, the most telling first.

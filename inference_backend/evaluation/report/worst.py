@@ -1,7 +1,6 @@
 """The worst moments: which, why, and what the body does beside the reference joints. No picture of a video is shown."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import cv2
@@ -41,10 +40,10 @@ class Moment:
 
 
 class WatchedCache(StageCache):
-    """A cache that remembers what each stage gave last."""
+    """Another cache's folder, which remembers what each stage gave last."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, other: StageCache) -> None:
+        super().__init__(other.folder, other.limit_bytes)
         self.last: dict[str, Any] = {}
 
     def load(self, stage: str, key: str) -> Any:
@@ -75,13 +74,13 @@ def worst_moments(scores: dict[str, Figures]) -> list[Moment]:
     return sorted(found, key=lambda moment: -moment.pa_mpjpe)[:COUNT]
 
 
-def worst_unit(way: Way, clip: ReferenceClip, moment: Moment, cache_folder: Path) -> Unit:
+def worst_unit(way: Way, clip: ReferenceClip, moment: Moment, cache: StageCache) -> Unit:
     """What is wrong in a moment, camera given."""
 
     def work() -> dict[str, Any]:
-        cache = WatchedCache(cache_folder)
-        result = recover_clip(way, clip, "given", cache)
-        return diagnose(result, clip, cache.last["people"], moment)
+        watched = WatchedCache(cache)
+        result = recover_clip(way, clip, "given", watched)
+        return diagnose(result, clip, watched.last["people"], moment)
 
     recipe = way.recipe() | {"clip": clip.name, "moment": [moment.from_s, moment.to_s]}
     return Unit("worst", f"{way.name}, {clip.name}, {moment.from_s:.2f}", recipe, work)

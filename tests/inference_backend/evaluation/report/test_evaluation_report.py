@@ -9,7 +9,8 @@ from inference_backend.evaluation.report import evaluation, ways
 from inference_backend.evaluation.report.__main__ import main
 from inference_backend.evaluation.report.page import BEGIN, END, filled, hand_written
 from inference_backend.evaluation.report.store import Figures
-from inference_backend.evaluation.report.worst import Moment, worst_moments
+from inference_backend.evaluation.report.worst import Moment, WatchedCache, worst_moments
+from inference_backend.pipeline.cache import StageCache
 from tests.benchmarks.looped_clip import SAMPLE, write_looped
 
 FRAMES = 24
@@ -97,3 +98,11 @@ def test_the_worst_half_second_of_each_clip():
 
     found = worst_moments({"a": scored(10, 30, float("nan")), "b": scored(40, 20), "c": scored(float("nan"))})
     assert found == [Moment("b", 0.0, 0.5, 80, 40), Moment("a", 0.5, 1.0, 60, 30)]
+
+
+def test_a_watched_cache_keeps_as_much_as_the_one_it_stands_for(tmp_path):
+    cache = StageCache(tmp_path, 7 << 30)
+    watched = WatchedCache(cache)
+    assert (watched.folder, watched.limit_bytes) == (cache.folder, cache.limit_bytes)
+    watched.save("people", "key", {"value": [1, 2]})
+    assert watched.last == {"people": [1, 2]}
