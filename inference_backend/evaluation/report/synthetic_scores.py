@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from ...body.body import Body
 from ...pipeline.cache import StageCache
-from ...pipeline.identity import file_sha256
 from ...stages.estimate.registry import find_estimator
 from ..synthetic.clips import SyntheticClip
 from ..synthetic.compare import make_clips, score_estimator
-from ..synthetic.whole_pipeline import pair_of_result, recover_synthetic, score
+from ..synthetic.whole_pipeline import clip_sources, pair_of_result, recover_synthetic, score
 from .store import Unit
 from .ways import Way
 
@@ -47,10 +46,8 @@ class SyntheticSet:
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """What the clips depend on: data, and the files that make them from it."""
-        packs = sorted(self.mocap.glob(f"cmu_*_{self.split}.npz"))
-        makers = [Path(__file__).parents[1] / "synthetic" / name for name in ("clips.py", "corruption.py")]
-        sums = {path.name: file_sha256(path) for path in (*packs, *makers)}
-        return {"split": self.split, "count": self.count, "frames": self.frames, "files": sums}
+        sources = clip_sources(self.mocap, self.split)
+        return {"split": self.split, "count": self.count, "frames": self.frames, "files": sources}
 
 
 def estimator_unit(way: Way, clips: SyntheticSet) -> Unit:

@@ -19,7 +19,7 @@ from ...body.body import Body
 from ...geometry.blazepose import INDEX
 from ...geometry.feet import find_soles
 from ...geometry.forward_kinematics import pose_joints
-from ...protocol.errors import RecoverError
+from ...protocol.errors import ErrorCode, RecoverError
 from ...protocol.skeleton import BODY_JOINTS
 from ...records.context import StageContext
 from ...records.motion import PoseEvidence
@@ -29,7 +29,7 @@ from ...stages.estimate.moro.settings import MoroSettings
 from ...stages.estimate.registry import find_estimator
 from ...stages.estimate.rope.settings import RopeSettings
 from ...stages.estimate.rope_moro.settings import LinkSettings, RopeMoroSettings
-from ...training.mocap import read_split
+from ...training.mocap import MocapClip, read_split
 from ..protocols import Pair, moro
 from .clips import FPS, SyntheticClip, choose_motions, make_clip
 from .corruption import Corruption
@@ -54,14 +54,36 @@ def _shown(hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.stack([~hidden[:, column].all(axis=1) for column in columns], axis=1)
 
 
+def held_back_motions(mocap: Path, split: str, count: int, frames: int) -> list[MocapClip]:
+    """Motions of a split's subjects, the same each time.
+
+    Args:
+        mocap: folder with the motion packs.
+        split: `val` or `test`.
+        count: how many.
+        frames: that each has at least, 30 a second.
+
+    Raises:
+        RecoverError: the folder has no such packs, or none of their motions is that long.
+    """
+    motions = list(read_split(mocap, split))
+    if not any(len(motion.midhip) >= frames and not motion.uneven for motion in motions):
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"No motion of the {split} subjects in {mocap} has {frames} frames on the floor.",
+            "Ask for fewer frames.",
+        )
+    return choose_motions(motions, count, frames=frames)
+
+
 def make_clips(mocap: Path, split: str, count: int, frames: int, body: Body) -> list[tuple[str, SyntheticClip]]:
     """Clips by kind (`clear`, `occluded`), the same each time.
 
     Raises:
-        RecoverError: the folder has no such packs.
+        RecoverError: see `held_back_motions`.
     """
     figure = figure_of(body)
-    motions = choose_motions(list(read_split(mocap, split)), count, frames=frames)
+    motions = held_back_motions(mocap, split, count, frames)
     return [
         (kind, make_clip(motion, figure, frames=frames, seed=i, corruption=corruption))
         for kind, corruption in (("clear", Corruption()), ("occluded", OCCLUDED))
@@ -212,6 +234,7 @@ def main(argv: list[str] | None = None) -> int:
     for row, figures in rows.items():
         print(f"| {row} | " + " | ".join(f"{figures.get(c, np.nan):.1f}" for c in COLUMNS) + " |")
     if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return 0
 

@@ -17,6 +17,7 @@ from ...body.body import Body
 from ...geometry.feet import find_soles
 from ...geometry.forward_kinematics import pose_joints
 from ...pipeline.cache import StageCache
+from ...pipeline.identity import file_sha256
 from ...pipeline.progress import JobProgress
 from ...pipeline.recover import Job, recover
 from ...pipeline.settings import RecoverSettings
@@ -32,6 +33,12 @@ from .compare import truth_of
 
 COLUMNS: Final = ("MPJPE", "PA-MPJPE", "GMPJPE", "W-MPJPE-rigid", "WA-MPJPE-rigid", "RTE", "Accel", "G-Accel", "Jitter",
                   "Sliding")  # fmt: skip
+
+
+def clip_sources(mocap: Path, split: str) -> dict[str, str]:
+    """Checksums by name of what clips are made of: a split's motion packs, and the files that make clips from them."""
+    makers = [Path(__file__).with_name(name) for name in ("clips.py", "corruption.py")]
+    return {path.name: file_sha256(path) for path in (*sorted(mocap.glob(f"cmu_*_{split}.npz")), *makers)}
 
 
 class SyntheticStages(Stages):

@@ -17,19 +17,20 @@ import numpy as np
 
 from ...body.body import Body
 from ...pipeline.cache import StageCache
+from ...pipeline.identity import file_sha256
 from ...pipeline.settings import RecoverSettings
 from ...protocol.errors import RecoverError
 from ...stages.estimate.kinematic.landmarks import figure_of
 from ...stages.foot_lock.settings import FootLockSettings
 from ...stages.physics.settings import PhysicsSettings
 from ...stages.trajectory.settings import TrajectorySettings
-from ...training.mocap import MocapClip, read_split
+from ...training.mocap import MocapClip
 from ..metrics import align
 from ..protocols import Pair, moro, wham
-from ..synthetic.clips import SyntheticClip, choose_motions, make_clip
-from ..synthetic.compare import OCCLUDED
+from ..synthetic.clips import SyntheticClip, make_clip
+from ..synthetic.compare import OCCLUDED, held_back_motions
 from ..synthetic.corruption import Corruption
-from ..synthetic.whole_pipeline import pair_of_result, recover_synthetic
+from ..synthetic.whole_pipeline import clip_sources, pair_of_result, recover_synthetic
 from .following import follow
 
 KINDS: Final = ("clear", "occluded", "out of sight", "carried")
@@ -132,9 +133,9 @@ def main(argv: list[str] | None = None) -> int:
         base = RecoverSettings.from_json(arguments.settings)
         ways = _ways(None if arguments.weights is None else str(arguments.weights), base)
         body = Body.load(None)
-        motions = choose_motions(
-            list(read_split(arguments.mocap, arguments.split)), arguments.clips, frames=arguments.frames
-        )
+        motions = held_back_motions(arguments.mocap, arguments.split, arguments.clips, arguments.frames)
+        sources = clip_sources(arguments.mocap, arguments.split)
+        sources["following.py"] = file_sha256(Path(__file__).with_name("following.py"))
         cache = StageCache(arguments.out / "cache")
         for kind in arguments.kinds:
             cases = list(_cases(kind, motions, arguments.frames, body))
@@ -143,6 +144,7 @@ def main(argv: list[str] | None = None) -> int:
                 pairs, paths = [], []
                 for i, case in enumerate(cases):
                     recipe = {"kind": kind, "clip": case.clip.name, "frames": arguments.frames, "seed": i}
+                    recipe["files"] = sources
                     folder = arguments.out / kind.replace(" ", "_")
                     result = recover_synthetic(case.clip, recipe, ways[name], folder, cache)
                     pair = pair_of_result(case.clip, result, body)

@@ -6,8 +6,10 @@ import pytest
 from inference_backend.body.body import Body
 from inference_backend.evaluation.protocols import Pair
 from inference_backend.evaluation.synthetic.corruption import Corruption
+from inference_backend.evaluation.trajectory import __main__ as command
 from inference_backend.evaluation.trajectory.__main__ import _scores
 from inference_backend.evaluation.trajectory.following import follow
+from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.protocol.skeleton import BODY_JOINTS
 from inference_backend.stages.estimate.kinematic.landmarks import figure_of
 from inference_backend.training.mocap import read_split
@@ -51,3 +53,23 @@ def test_scores_of_the_truth_are_zero_and_of_who_stays_are_not(followed):
     scores = _scores([same], [gone], [away])
     assert scores["path"] == pytest.approx(0, abs=1e-6)
     assert scores["hidden"] == pytest.approx(500)
+
+
+def test_clips_too_long_for_any_motion_are_refused(shared, tmp_path, capsys):
+    arguments = ["--mocap", str(shared / "mocap"), "--out", str(tmp_path), "--frames", "1000000"]
+    assert command.main(arguments) == 1
+    assert "1000000 frames" in capsys.readouterr().err
+
+
+def test_what_clips_are_made_with_is_part_of_what_they_are(shared, tmp_path, monkeypatch):
+    """Stages of an earlier run are not taken for those of clips that are made otherwise."""
+    recipes = []
+
+    def stop(_clip, recipe, *_more):
+        recipes.append(recipe)
+        raise RecoverError(ErrorCode.INTERNAL, "Enough.", "None.")
+
+    monkeypatch.setattr(command, "recover_synthetic", stop)
+    arguments = ["--mocap", str(shared / "mocap"), "--out", str(tmp_path), "--clips", "1", "--frames", "60"]
+    assert command.main([*arguments, "--kinds", "carried", "--ways", "never"]) == 1
+    assert {"clips.py", "corruption.py", "following.py", "cmu_asf_val.npz"} <= set(recipes[0]["files"])
