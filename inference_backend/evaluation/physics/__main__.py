@@ -14,7 +14,7 @@ from . import gaits
 
 SECONDS = 8.0
 SOFT = Assist(force_n=200.0, strength=0.5, trunk=1200.0)
-"""What the first two rows of the specification's table were measured with (600 N m/rad in the trunk after halving)."""
+"""Gains of the table's first two rows: half of the usual ones, 600 N m/rad in the trunk."""
 
 
 def run(humanoid: Humanoid, gait: gaits.Gait, assist: Assist, *, labelled: bool, step_hz: float = 450.0) -> dict:
@@ -27,7 +27,7 @@ def run(humanoid: Humanoid, gait: gaits.Gait, assist: Assist, *, labelled: bool,
         labelled: count the feet that stand by their labels, not those that are low.
         step_hz: steps a second.
     """
-    # The reference is not smoothed, as the specification's bench had it.
+    # The reference is not smoothed, so that the table shows what tracking alone does to noise.
     settings = PhysicsSettings(mode="always", smoothing_s=0.0, step_hz=step_hz)
     began = time.process_time()
     done = simulate(gait.motion, gait.time_s, humanoid, settings, lambda *_: None, assist)

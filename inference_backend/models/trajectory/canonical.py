@@ -1,4 +1,4 @@
-"""The network's view of a window: upright, first frame at the origin and facing +z, numbers about one (section 5.1)."""
+"""The network's view of a window: upright, first frame at the origin and facing +z, numbers about one."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -12,7 +12,7 @@ CONDITIONS: Final = {"joints": 3, "rotations": 6}
 
 @dataclass(frozen=True)
 class TrajectoryConfig:
-    """A network's size (RopeTP specification, section 5.2).
+    """A network's size.
 
     Attributes:
         dim: width of a frame's token.

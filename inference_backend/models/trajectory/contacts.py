@@ -1,4 +1,4 @@
-"""Which foot joints stand, told from their motion alone (section 5.4); for training and for the fallback prior."""
+"""Which foot joints stand, told from their motion alone; for training and for the fallback prior."""
 
 from typing import Final
 

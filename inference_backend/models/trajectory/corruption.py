@@ -1,4 +1,4 @@
-"""What estimators get wrong, put into the condition in training (section 5.4)."""
+"""What estimators get wrong, put into the condition in training."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""TrajDenoiser: from a noisy path and what the body does, the path (RopeTP specification, section 5.2)."""
+"""TrajDenoiser: from a noisy path and what the body does, the path (RopeTP, arXiv 2410.20358)."""
 
 import math
 from typing import Final

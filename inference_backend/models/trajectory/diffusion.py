@@ -1,4 +1,4 @@
-"""The noise schedule and deterministic sampling (RopeTP specification, section 5.3).
+"""The noise schedule and deterministic sampling of the trajectory denoiser.
 
 Schedule: cosine (Nichol and Dhariwal, ICML 2021, equation 17). Sampling: DDIM with eta = 0 (Song et al., ICLR 2021,
 equation 12), for a network that predicts the clean sample, at trailing steps (Lin et al., WACV 2024, table 2).

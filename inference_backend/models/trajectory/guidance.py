@@ -1,4 +1,4 @@
-"""Guiding the sampling by what was observed (section 5.6, step 3): an option, off unless asked for.
+"""Guiding the sampling by what was observed: an option, off unless asked for.
 
 In the last half of the steps the network's clean path gives way to the minimiser of the fusion's own quadratic and the
 distance from that clean path, counted in the noise that is left.

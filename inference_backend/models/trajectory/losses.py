@@ -1,4 +1,4 @@
-"""Training losses of the denoiser (section 5.4)."""
+"""Training losses of the denoiser (after RopeTP, arXiv 2410.20358)."""
 
 from dataclasses import dataclass
 

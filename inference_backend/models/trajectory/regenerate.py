@@ -1,4 +1,4 @@
-"""Paths for people from what their bodies do: all windows of all people in one batch (section 5.5)."""
+"""Paths for people from what their bodies do: all windows of all people in one batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Long clips in overlapping windows, and their paths stitched together again (section 5.5)."""
+"""Long clips in overlapping windows, and their paths stitched together again."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Which segments of a simulated motion are better than what went in (section 6.5)."""
+"""Which segments of a simulated motion are better than what went in."""
 
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""A simulated body made from a person's own: bones, shapes and masses from the rest-pose mesh (section 6.2).
+"""A simulated body made from a person's own: bones, shapes and masses from the rest-pose mesh.
 
 Body frames are the skeleton's frames, so that a ball joint's quaternion is the local rotation of the joint of the same
 name. Gravity points along -y, as the product's world has it, so that nothing is turned on the way in or out.
@@ -34,7 +34,7 @@ STIFFNESS: Final = {
     "hip": 1000.0, "knee": 1000.0, "ankle": 600.0, "foot": 120.0, "spine1": 1600.0, "spine2": 1600.0, "spine3": 1600.0,
     "neck": 300.0, "head": 200.0, "collar": 500.0, "shoulder": 500.0, "elbow": 300.0, "wrist": 80.0,
 }  # fmt: skip
-"""Newton metres per radian by which each joint is driven to its reference (section 6.3)."""
+"""Newton metres per radian by which each joint is driven to its reference."""
 DAMPING_S: Final = 0.1
 """Damping over stiffness, seconds."""
 _ALONG: Final = {1: 4, 2: 5, 3: 6, 4: 7, 5: 8, 6: 9, 9: 12, 12: 15, 13: 16, 14: 17, 16: 18, 17: 19, 18: 20, 19: 21}

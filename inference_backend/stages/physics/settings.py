@@ -13,7 +13,7 @@ POSES: Final = ("physics", "input")
 
 @dataclass(frozen=True)
 class PhysicsSettings:
-    """When and how a motion is tracked by a simulated body (RopeTP specification, section 6).
+    """When and how a motion is tracked by a simulated body.
 
     Attributes:
         mode: `never`; `auto` keeps a simulated segment where it passes the gate; `always` keeps every segment that the

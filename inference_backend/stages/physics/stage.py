@@ -1,4 +1,4 @@
-"""The physics stage: a simulated body follows the motion, and what it does better is kept (section 6)."""
+"""The physics stage: a simulated body follows the motion, and what it does better is kept."""
 
 from dataclasses import replace
 from typing import Final

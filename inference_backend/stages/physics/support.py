@@ -1,4 +1,4 @@
-"""Which stretches of a motion stand on the floor, so that simulating them makes sense (section 6.5, pre-check)."""
+"""Which stretches of a motion stand on the floor, so that simulating them makes sense."""
 
 from typing import Final
 

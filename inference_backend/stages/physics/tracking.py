@@ -1,4 +1,4 @@
-"""Torque tracking of a reference by a simulated body, its pelvis helped by a limited force (section 6.3)."""
+"""Torque tracking of a reference by a simulated body, its pelvis helped by a limited force."""
 
 import math
 from dataclasses import dataclass, replace

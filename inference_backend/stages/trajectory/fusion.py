@@ -1,4 +1,4 @@
-"""Ties a regenerated path to what the camera saw: turn, shift and scale, then one banded solve (section 5.6)."""
+"""Ties a regenerated path to what the camera saw: turn, shift and scale, then one banded solve."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -102,7 +102,7 @@ def fuse(
     floor: Floor | None = None,
     keep: NDArray[np.bool_] | None = None,
 ) -> Array:
-    """One banded solve for the path (section 5.6, step 2).
+    """One banded solve for the path.
 
     `min_x sum_t c_t (x_t-o_t)^T W_t (x_t-o_t) + sum_t |(x_{t+1}-x_t) - (r_{t+1}-r_t)|^2 / (sigma_v dt)^2` with
     `W_t = (I - d d^T) / (lateral sigma)^2 + d d^T / (depth sigma)^2`; the sigmas are the seconds times sigma_v, so that

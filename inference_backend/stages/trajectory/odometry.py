@@ -1,4 +1,4 @@
-"""The prior where there are no weights: a body moves away from the feet that stand (section 8, contact odometry)."""
+"""The prior where there are no weights: a body moves away from the feet that stand (contact odometry)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The trajectory stage: paths regenerated from what bodies do, fused with what the camera saw (section 5)."""
+"""The trajectory stage: paths regenerated from what bodies do, fused with what the camera saw."""
 
 from dataclasses import replace
 from pathlib import Path

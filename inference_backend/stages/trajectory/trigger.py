@@ -1,4 +1,4 @@
-"""Where a path is worth regenerating (section 8, link 4)."""
+"""Where a path is worth regenerating."""
 
 from typing import Final
 

@@ -13,7 +13,7 @@ from ...geometry.banded import BandedLeastSquares, curvature, frame_seconds
 from .settings import WorldSettings
 
 _SPEED = 0.1
-"""Metres per second: the scale that turns the settings' seconds into metres (RopeTP specification: sigma = s x 0.1)."""
+"""Metres per second: the scale that turns the settings' seconds into metres (sigma = s x 0.1)."""
 _TYPICAL_DEPTH_SIGMA_M = 0.1
 """Depth error for which the settings' crossover along the ray holds; it grows with the error."""
 _ACCELERATION = 30.0

@@ -22,7 +22,7 @@ from ..data.windows import MotionWindows
 from ..data_clock import DataClock
 from ..sizes import StagePlan
 from ..stages.context import ACKNOWLEDGEMENT
-from ..stages.scores import pose_scores
+from ..stages.scores import mean_scores, pose_scores
 from .sizes import ROPE_STAGES, RopeSize
 from .synthesis import SPACING, ProxyBatch, ProxySynthesis
 
@@ -137,7 +137,7 @@ class RopeStage:
         return self.context.model.named_parameters()
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
-        """The paper's losses (section 3.1.3) on a fresh batch."""
+        """The paper's losses (RopeTP section 3.1.3) on a fresh batch."""
         self.context.model.train()
         with self._clock.measure():
             batch = self._synthesis.batch(self._windows.draw(self.plan.batch, self.plan.frames))
@@ -147,7 +147,7 @@ class RopeStage:
         return total, {**terms, "data_ms": self._clock.milliseconds}
 
     def _terms(self, batch: ProxyBatch) -> tuple[dict[str, Tensor], Tensor]:
-        """Losses, and joints `[B,22,3]` about the pelvis as found."""
+        """Losses, and joints `[B,22,3]` as found, in the camera's axes with SMPL-X's transl at zero, metres."""
         device, body = self.context.device.type, self.context.body
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             # On a CPU, and in half precision on a GPU, the network is faster with channels last.
@@ -170,20 +170,17 @@ class RopeStage:
         self._measure_norms()
         model, device = self.context.model.eval(), self.context.device
         windows, synthesis = self.context.source("val", torch.Generator(device).manual_seed(1))
-        sums: dict[str, list[float]] = {}
+        batches = []
         for _ in range(_VALIDATION_BATCHES):
             batch = synthesis.batch(windows.draw(2 * self.plan.batch, self.plan.frames))
             terms, found = self._terms(batch)
             true = self._joints(batch.targets.rotations, batch.targets.betas)
             scores = pose_scores(found[:, None], true[:, None], batch.hidden[:, None])
-            scores = {name: scores[name] for name in ("mpjpe", "visible", "hidden")}
-            for name in ("turn_deg", "image", "visibility", "attention"):
-                if name in terms:
-                    scores[name] = float(terms[name])
-            for name, value in scores.items():
-                sums.setdefault(name, []).append(value)
+            scores.pop("root")  # nobody asked where the person is
+            told = ("turn_deg", "image", "visibility", "attention")
+            batches.append(scores | {name: float(terms[name]) for name in told if name in terms})
         model.train()
-        return {name: sum(values) / len(values) for name, values in sums.items()}
+        return mean_scores(batches)
 
     def _measure_norms(self) -> None:
         """Statistics of the batch norms for the weights that are in place: averaged weights have others than those

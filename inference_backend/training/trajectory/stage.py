@@ -1,4 +1,4 @@
-"""Training of the trajectory denoiser (RopeTP specification, section 5.4)."""
+"""Training of the trajectory denoiser (after RopeTP, arXiv 2410.20358)."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext

@@ -15,7 +15,7 @@ from inference_backend.models.rope.parts import (
 from inference_backend.protocol.skeleton import BODY_JOINTS
 
 
-def test_counts_and_tables_of_the_specification():
+def test_the_levels_have_the_paper_s_counts_and_our_tables():
     levels = part_levels()
     assert [len(levels[name]) for name in LEVELS] == [24, 11, 6, 1]
     assert levels["inter"].of_joint == (0, 7, 8, 0, 7, 8, 1, 9, 10, 1, 9, 10, 2, 1, 1, 2, 3, 4, 3, 4, 5, 6, 5, 6)

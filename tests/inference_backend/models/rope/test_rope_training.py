@@ -228,7 +228,7 @@ def test_the_estimator_finds_what_the_network_knows(lesson, taught, body, cloud,
 
 @pytest.mark.skipif("RECOVER_MOTION_FULL" not in os.environ, reason="minutes; set RECOVER_MOTION_FULL=1")
 def test_the_open_network_learns_32_bodies_by_heart(lesson, body):
-    """The smoke test of the specification: 15 mm, attention loss under 0.3, tokens that differ by joint."""
+    """Learning works at all: 15 mm, attention loss under 0.3, tokens that differ by joint."""
     images, targets, *_ = lesson(32)
     model, terms = learn(replace(OPEN, dropout=0.0), images, targets, body, steps=400, rate=2e-3)
     box = box_feature(targets.box, targets.K)
