@@ -20,7 +20,7 @@ from .formats import WRITERS
 from .meshes import BODY_NAME, add_mesh, meshes_of
 from .preset import MESH_ONLY, SEVERAL_CLIPS, SKELETON_ONLY, ExportPreset
 from .sampling import Sampler
-from .stage import ARMATURE_NAME, Stage, named
+from .temporary_scene import ARMATURE_NAME, TemporaryScene, named
 
 Array = NDArray[np.float64]
 
@@ -92,9 +92,9 @@ def export_file(
             f"The armature {armature.name} moves no mesh, and {preset.label} files hold nothing else.",
             "Choose another export preset.",
         )
-    with Stage() as stage:
-        stage.set_rate(fps)
-        sampler = Sampler(stage.scene, armature, clips[0].first, all_bones=options.all_bones)
+    with TemporaryScene() as temporary:
+        temporary.set_rate(fps)
+        sampler = Sampler(temporary.scene, armature, clips[0].first, all_bones=options.all_bones)
         times = [_times(clip, scene_fps, fps) for clip in clips]
         poses = [sampler.poses(clip, when, scene_fps) for clip, when in zip(clips, times, strict=True)]
         skeleton = sampler.skeleton
@@ -116,19 +116,21 @@ def export_file(
         if preset.file in SKELETON_ONLY:
             skeleton = at_origin(skeleton)
         poses = [_in_file_space(clip, axes, scale) for clip in poses]
-        stage.add_armature(skeleton)
+        temporary.add_armature(skeleton)
         taken: set[str] = set()
         names = [path.stem] if len(clips) == 1 else [unique(safe_name(clip.label), taken) for clip in clips]
-        stage.play(
+        temporary.play(
             [
-                (name, stage.add_motion(name, skeleton, clip, preset.unit_m), len(clip))
+                (name, temporary.add_motion(name, skeleton, clip, preset.unit_m), len(clip))
                 for name, clip in zip(names, poses, strict=True)
             ]
         )
         turn, size = axes @ sampler.turn, sampler.scale * scale
-        copies = [add_mesh(stage, mesh, armature, skeleton, turn, size, preset.max_influences) for mesh in sources]
-        with named({stage.armature: ARMATURE_NAME} | dict(zip(copies, _mesh_names(sources, skeleton), strict=True))):
-            _write(path, stage, preset)
+        copies = [add_mesh(temporary, mesh, armature, skeleton, turn, size, preset.max_influences) for mesh in sources]
+        with named(
+            {temporary.armature: ARMATURE_NAME} | dict(zip(copies, _mesh_names(sources, skeleton), strict=True))
+        ):
+            _write(path, temporary, preset)
     return _notes(skeleton, preset, options.with_mesh and not sources, armature)
 
 
@@ -152,7 +154,7 @@ def _mesh_names(sources: Sequence[bpy.types.Object], skeleton: Skeleton) -> list
     return [f"{name}_mesh" if name in taken else name for name in names]
 
 
-def _write(path: Path, stage: Stage, preset: ExportPreset) -> None:
+def _write(path: Path, temporary: TemporaryScene, preset: ExportPreset) -> None:
     """Write into a folder beside the target, then put the file into its place."""
     try:
         folder = Path(tempfile.mkdtemp(prefix=".export-", dir=path.parent))
@@ -160,7 +162,7 @@ def _write(path: Path, stage: Stage, preset: ExportPreset) -> None:
         raise _no_folder(path, error) from error
     try:
         written = folder / path.name
-        WRITERS[preset.file](written, stage, preset)
+        WRITERS[preset.file](written, temporary, preset)
         written.replace(path)
     except OSError as error:
         raise _no_folder(path, error) from error

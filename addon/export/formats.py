@@ -1,4 +1,4 @@
-"""One function for each kind of file: Blender's own exporter, told what our stage already took care of."""
+"""One function for each kind of file: Blender's own exporter, told what the temporary scene already took care of."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import bpy
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from .glb_times import set_duration
 from .preset import ExportPreset
-from .stage import Stage
+from .temporary_scene import TemporaryScene
 
 _FBX: Final = {
     "use_selection": False,
@@ -19,7 +19,7 @@ _FBX: Final = {
     "armature_nodetype": "NULL",
     "mesh_smooth_type": "FACE",
     "apply_scale_options": "FBX_SCALE_UNITS",
-    # the stage stands in the file's axes already, so that no node has to be turned
+    # the temporary scene is in the file's axes already, so that no node has to be turned
     "use_space_transform": False,
     "primary_bone_axis": "Y",
     "secondary_bone_axis": "X",
@@ -66,60 +66,60 @@ _USD: Final = {
 }
 
 
-def write_fbx(path: Path, stage: Stage, preset: ExportPreset) -> None:
+def write_fbx(path: Path, temporary: TemporaryScene, preset: ExportPreset) -> None:
     """An FBX file: no node is turned or scaled, the unit is stated."""
-    _rest_surfaces(stage)
-    stage.scene.unit_settings.system = "METRIC"
-    stage.scene.unit_settings.scale_length = preset.declared_m
+    _rest_surfaces(temporary)
+    temporary.scene.unit_settings.system = "METRIC"
+    temporary.scene.unit_settings.scale_length = preset.declared_m
     up = {"axis_up": "Z", "axis_forward": "Y"} if preset.up == "Z" else {"axis_up": "Y", "axis_forward": "-Z"}
-    _call("export_scene.fbx", path, stage, _FBX | up, preset)
+    _call("export_scene.fbx", path, temporary, _FBX | up, preset)
 
 
-def write_glb(path: Path, stage: Stage, preset: ExportPreset) -> None:
+def write_glb(path: Path, temporary: TemporaryScene, preset: ExportPreset) -> None:
     """A binary glTF file; the exporter itself turns Blender's axes into glTF's."""
-    _rest_surfaces(stage)
-    _call("export_scene.gltf", path, stage, _GLB, preset)
-    render = stage.scene.render
-    set_duration(path, stage.scene.frame_end * render.fps_base / render.fps)
+    _rest_surfaces(temporary)
+    _call("export_scene.gltf", path, temporary, _GLB, preset)
+    render = temporary.scene.render
+    set_duration(path, temporary.scene.frame_end * render.fps_base / render.fps)
 
 
-def _rest_surfaces(stage: Stage) -> None:
+def _rest_surfaces(temporary: TemporaryScene) -> None:
     """Do not deform the surfaces on every frame that an exporter looks at when it only asks for bones there."""
-    for obj in stage.scene.objects:
+    for obj in temporary.scene.objects:
         for modifier in obj.modifiers:
             modifier.show_viewport = False
 
 
-def write_bvh(path: Path, stage: Stage, preset: ExportPreset) -> None:
+def write_bvh(path: Path, temporary: TemporaryScene, preset: ExportPreset) -> None:
     """A BVH file: the first joint has six channels, the others three."""
     options = {
-        "frame_start": stage.scene.frame_start,
-        "frame_end": stage.scene.frame_end,
+        "frame_start": temporary.scene.frame_start,
+        "frame_end": temporary.scene.frame_end,
         "rotate_mode": "ZXY",
         "root_transform_only": True,
     }
-    _call("export_anim.bvh", path, stage, options, preset)
+    _call("export_anim.bvh", path, temporary, options, preset)
 
 
-def write_usd(path: Path, stage: Stage, preset: ExportPreset) -> None:
+def write_usd(path: Path, temporary: TemporaryScene, preset: ExportPreset) -> None:
     """A USD file with a skeleton, its motion and the skinned mesh."""
-    stage.scene.unit_settings.scale_length = preset.declared_m
-    _call("wm.usd_export", path, stage, _USD, preset)
+    temporary.scene.unit_settings.scale_length = preset.declared_m
+    _call("wm.usd_export", path, temporary, _USD, preset)
 
 
-def write_abc(path: Path, stage: Stage, preset: ExportPreset) -> None:
+def write_abc(path: Path, temporary: TemporaryScene, preset: ExportPreset) -> None:
     """An Alembic cache of the moving surface."""
     options = {
-        "start": stage.scene.frame_start,
-        "end": stage.scene.frame_end,
+        "start": temporary.scene.frame_start,
+        "end": temporary.scene.frame_end,
         "selected": False,
         "as_background_job": False,
         "evaluation_mode": "RENDER",
     }
-    _call("wm.alembic_export", path, stage, options, preset)
+    _call("wm.alembic_export", path, temporary, options, preset)
 
 
-WRITERS: Final[dict[str, Callable[[Path, Stage, ExportPreset], None]]] = {
+WRITERS: Final[dict[str, Callable[[Path, TemporaryScene, ExportPreset], None]]] = {
     "fbx": write_fbx,
     "glb": write_glb,
     "bvh": write_bvh,
@@ -128,13 +128,13 @@ WRITERS: Final[dict[str, Callable[[Path, Stage, ExportPreset], None]]] = {
 }
 
 
-def _call(name: str, path: Path, stage: Stage, options: dict[str, Any], preset: ExportPreset) -> None:
-    """Run an exporter on the stage.
+def _call(name: str, path: Path, temporary: TemporaryScene, options: dict[str, Any], preset: ExportPreset) -> None:
+    """Run an exporter on the temporary scene.
 
     Args:
         name: of the operator.
         path: the file.
-        stage: what is written.
+        temporary: what is written.
         options: ours; those that this version of Blender does not know are left out.
         preset: has further ones, which it must know.
 
@@ -153,7 +153,7 @@ def _call(name: str, path: Path, stage: Stage, options: dict[str, Any], preset: 
     known = operator.get_rna_type().properties.keys()
     options = {key: value for key, value in options.items() if key in known} | preset.exporter
     try:
-        with bpy.context.temp_override(**stage.context):
+        with bpy.context.temp_override(**temporary.context):
             result = operator(filepath=str(path), **options)
     except TypeError as error:
         raise RecoverError(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..core.export.skeleton import Skeleton
 from .sampling import seen_at
-from .stage import Stage
+from .temporary_scene import TemporaryScene
 
 Array = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def _worn(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
 
 
 def add_mesh(
-    stage: Stage,
+    temporary: TemporaryScene,
     source: bpy.types.Object,
     armature: bpy.types.Object,
     skeleton: Skeleton,
@@ -43,21 +43,21 @@ def add_mesh(
     scale: float,
     max_influences: int | None,
 ) -> bpy.types.Object:
-    """Put a copy of a mesh onto the stage, skinned to the armature there.
+    """Put a copy of a mesh into the temporary scene, skinned to the armature there.
 
     Shape keys and modifiers other than the armature are applied: the file gets the shape that is seen.
 
     Args:
-        stage: with its armature.
+        temporary: with its armature.
         source: the mesh.
         armature: that moves it.
-        skeleton: the bones on the stage.
-        turn, scale: rotation `[3,3]` and factor from the armature's own space to the stage's.
+        skeleton: the bones of its armature.
+        turn, scale: rotation `[3,3]` and factor from the armature's own space to the temporary scene's.
         max_influences: at most so many bones move a vertex.
     """
     bone = source.parent_bone if not _skinned(source, armature) else ""
-    mesh = _unposed_mesh(stage.scene, source, armature)
-    stage.made.append(mesh)
+    mesh = _unposed_mesh(temporary.scene, source, armature)
+    temporary.made.append(mesh)
     change = np.eye(4)
     change[:3, :3] = scale * turn
     placed = np.array(_bind_place(source, armature, bone), dtype=np.float64)
@@ -67,8 +67,8 @@ def add_mesh(
         mesh.flip_normals()
     mesh.name = source.name
     obj = bpy.data.objects.new(BODY_NAME, mesh)
-    stage.made.append(obj)
-    stage.scene.collection.objects.link(obj)
+    temporary.made.append(obj)
+    temporary.scene.collection.objects.link(obj)
     groups = [group.name for group in source.vertex_groups]
     if not obj.vertex_groups:
         for name in groups:
@@ -80,8 +80,8 @@ def add_mesh(
     for group in list(obj.vertex_groups):
         if group.name not in skeleton.names:
             obj.vertex_groups.remove(group)
-    obj.parent = stage.armature
-    obj.modifiers.new("Armature", "ARMATURE").object = stage.armature
+    obj.parent = temporary.armature
+    obj.modifiers.new("Armature", "ARMATURE").object = temporary.armature
     if max_influences:
         _limit_influences(obj, max_influences)
     return obj

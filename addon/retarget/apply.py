@@ -18,8 +18,8 @@ from ..core.retarget.figures import Figures
 from ..core.retarget.path import RootMode
 from ..core.retarget.preset import LIMBS
 from ..core.retarget.retarget import Options, Retargeted, retarget
+from ..core.retarget.rotations import rotate
 from ..core.retarget.skeletons import Array
-from ..core.retarget.turns import rotate
 from ..result.actions import write_action
 from .probe import property_values
 from .source_motion import Clip, read_clip

@@ -12,8 +12,8 @@ from ..core.retarget.bone_map import BoneMap
 from ..core.retarget.figures import slide
 from ..core.retarget.parts import NEXT, SIDES
 from ..core.retarget.planting import standing
+from ..core.retarget.rotations import angle_between
 from ..core.retarget.skeletons import Array
-from ..core.retarget.turns import angle_between
 from .source_motion import read_clip
 from .space import other_side, space_of
 from .target_rig import check_evaluated

@@ -9,8 +9,8 @@ from ...inference_backend.protocol.errors import RecoverError
 from ...inference_backend.protocol.skeleton import BODY_JOINTS, BODY_PARENTS
 from ..core.retarget.path import leg_length
 from ..core.retarget.preset import LIMBS
+from ..core.retarget.rotations import angle_between
 from ..core.retarget.skeletons import Array
-from ..core.retarget.turns import angle_between
 from .check import limb_pairs
 from .settings import RecoverMotionPair
 

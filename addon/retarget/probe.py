@@ -16,8 +16,8 @@ from mathutils import Euler, Quaternion, Vector
 
 from ..core.quaternions import conjugate, from_matrices, multiply
 from ..core.retarget.bone_map import BoneMap
+from ..core.retarget.rotations import rotate, rotation_vectors
 from ..core.retarget.skeletons import Array
-from ..core.retarget.turns import rotate, rotation_vectors
 
 _SAMPLES: Final = 4
 _SAME_TURN: Final = np.radians(0.05)

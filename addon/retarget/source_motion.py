@@ -14,8 +14,8 @@ from ..compat import existing_curves
 from ..core.contacts import contact_path, held_values
 from ..core.quaternions import from_matrices, from_rotation_vectors, multiply
 from ..core.rest_bones import ROOT
+from ..core.retarget.rotations import about, rotate
 from ..core.retarget.skeletons import Array, SourceMotion
-from ..core.retarget.turns import about, rotate
 from .space import Space
 
 

@@ -10,8 +10,8 @@ from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from ..core.quaternions import conjugate, from_matrices, multiply
 from ..core.retarget.bone_map import BoneMap, duplicate_uses
 from ..core.retarget.parts import ORDER
+from ..core.retarget.rotations import rotate
 from ..core.retarget.skeletons import Array, Node, TargetRig
-from ..core.retarget.turns import rotate
 from .probe import Follow, probe
 from .space import Space
 

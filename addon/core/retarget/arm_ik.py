@@ -12,8 +12,8 @@ from ..quaternions import multiply
 from . import two_bone
 from .parts import SIDES
 from .posing import Posed
+from .rotations import normalised, rotate
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
-from .turns import normalised, rotate
 
 _NEAR: Final = 0.45
 _FAR: Final = 0.9

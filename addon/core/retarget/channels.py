@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..quaternions import make_continuous, to_matrices
+from .rotations import rotation_vectors
 from .skeletons import Array
-from .turns import rotation_vectors
 
 EULER_ORDERS: Final = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 

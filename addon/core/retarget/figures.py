@@ -8,8 +8,8 @@ from ..limbs import spans
 from .planting import Foot, Mask
 from .preset import NECK, SPINE
 from .rest_match import RestMatch
+from .rotations import angle_between, rotate
 from .skeletons import Array
-from .turns import angle_between, rotate
 
 
 @dataclass(frozen=True)

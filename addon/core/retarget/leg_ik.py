@@ -12,8 +12,8 @@ from .path import Proportions
 from .planting import Foot, Planted, plant, standing
 from .posing import Posed
 from .rest_match import RestMatch
+from .rotations import normalised, rotate
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
-from .turns import normalised, rotate
 
 _HEEL_BACK: Final = 0.3
 """The heel stands behind the ankle by this share of the foot's length from ankle to ball."""

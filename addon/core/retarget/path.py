@@ -10,8 +10,8 @@ from enum import StrEnum
 import numpy as np
 
 from .preset import LIMBS, NECK, SPINE
+from .rotations import rotate
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
-from .turns import rotate
 
 
 class RootMode(StrEnum):

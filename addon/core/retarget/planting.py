@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..limbs import spans
 from ..quaternions import conjugate, from_rotation_vectors, multiply
+from .rotations import between, rotate, rotation_vectors
 from .skeletons import Array
-from .turns import between, rotate, rotation_vectors
 
 Mask = NDArray[np.bool_]
 

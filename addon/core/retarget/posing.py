@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..quaternions import conjugate, multiply
+from .rotations import rotate
 from .skeletons import Array, TargetRig
-from .turns import rotate
 
 
 @dataclass

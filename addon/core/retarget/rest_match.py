@@ -14,8 +14,8 @@ import numpy as np
 from ..quaternions import conjugate, from_matrices, multiply
 from .parts import BEFORE, NEXT, ORDER, rule
 from .preset import NECK, SPINE
+from .rotations import IDENTITY, about, angle_between, between, normalised, rotate
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
-from .turns import IDENTITY, about, angle_between, between, normalised, rotate
 
 _QUARTER: Final = np.pi / 2
 _SNAP: Final = np.radians(5.0)

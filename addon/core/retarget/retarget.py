@@ -12,9 +12,9 @@ from .path import Proportions, RootMode, floor_root, hips_middle, proportions, s
 from .posing import Posed, pose, with_ancestors
 from .preset import LIMBS
 from .rest_match import RestMatch, match_rest
+from .rotations import normalised, rotate
 from .skeletons import Array, SourceMotion, TargetRig
 from .transfer import bone_turns, part_turns
-from .turns import normalised, rotate
 
 _POLE_DISTANCE = 0.75
 """Of the limb's length: how far a pole stands from the knee or elbow."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ....inference_backend.protocol.errors import ErrorCode, RecoverError
 from .bone_map import BoneMap
 from .preset import NECK, SPINE
-from .turns import normalised
+from .rotations import normalised
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from ..quaternions import conjugate, multiply, slerp, twist_angle
 from .parts import BEFORE, NEXT
 from .preset import NECK, SPINE
 from .rest_match import RestMatch
+from .rotations import about, normalised, rotate
 from .skeletons import JOINT, Array, SourceMotion, TargetRig
-from .turns import about, normalised, rotate
 
 _SPINE_JOINTS: Final = ("spine1", "spine2", "spine3")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..quaternions import multiply
-from .turns import Array, about, between, normalised, rotate
+from .rotations import Array, about, between, normalised, rotate
 
 
 def solve(first: Array, second: Array, goal: Array, hinge: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from recover_motion.addon.core.limbs import spans
 from recover_motion.addon.core.retarget.bone_map import apply_preset
 from recover_motion.addon.core.retarget.leg_ik import envelope
 from recover_motion.addon.core.retarget.planting import BLEND_S, fade, standing
-from recover_motion.addon.core.retarget.turns import rotate
+from recover_motion.addon.core.retarget.rotations import rotate
 from recover_motion.addon.core.retarget.two_bone import solve
 from recover_motion.addon.retarget.apply import RetargetSettings, retarget_to
 from recover_motion.addon.retarget.check import check

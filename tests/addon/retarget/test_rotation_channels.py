@@ -5,7 +5,7 @@ import pytest
 from mathutils import Euler, Quaternion
 from recover_motion.addon.core.quaternions import make_continuous, to_matrices
 from recover_motion.addon.core.retarget.channels import EULER_ORDERS, euler_angles, rotation_channel
-from recover_motion.addon.core.retarget.turns import about, chain
+from recover_motion.addon.core.retarget.rotations import about, chain
 
 
 def tumble(count=400):

@@ -25,13 +25,13 @@ NOT_MOVED_M: Final = 1e-4
 """A bone that never leaves its place under its parent by more than this is not moved at all: that is rounding."""
 
 
-class Stage:
+class TemporaryScene:
     """A temporary scene; use it as a context manager.
 
     Attributes:
         scene: for the exporter.
         armature: the copy, once `add_armature` made it.
-        made: what goes when the stage is left.
+        made: what is removed on leaving.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Stage:
         self.armature: bpy.types.Object | None = None
         self.made: list[bpy.types.ID] = []
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> "TemporaryScene":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,7 +105,7 @@ class Stage:
         Args:
             name: of the action.
             skeleton: as given to `add_armature`.
-            poses: in the stage's unit and axes.
+            poses: in the file's unit and axes.
             metres: in one unit.
         """
         rest = np.array([self.armature.data.bones[bone].matrix_local for bone in skeleton.names], dtype=np.float64)
