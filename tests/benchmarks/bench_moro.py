@@ -30,7 +30,7 @@ from inference_backend.models.moro.build_connections import build_connections  #
 from inference_backend.models.moro.checkpoint import empty_network  # noqa: E402
 from inference_backend.models.moro.config import OPEN_POINTS, RESEARCH, MoroConfig  # noqa: E402
 from inference_backend.models.moro.crop_evidence import CropSource  # noqa: E402
-from inference_backend.models.moro.dstformer import DualBlock  # noqa: E402
+from inference_backend.models.moro.dual_stream import DualBlock  # noqa: E402
 from inference_backend.models.moro.fit_body import BodyFitting  # noqa: E402
 from inference_backend.models.moro.landmark_evidence import CHANNELS, LandmarkSource  # noqa: E402
 from inference_backend.models.moro.network import Moro  # noqa: E402

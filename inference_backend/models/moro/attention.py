@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .rope import rotary_angles, rotate
+from .rotary import rotary_angles, rotate
 
 TOKENS_AT_ONCE = 16384
 """Tokens that a sub-layer takes at once outside training: bounds memory, and on a CPU keeps work in its caches."""

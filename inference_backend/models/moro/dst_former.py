@@ -13,7 +13,7 @@ from torch.nn import functional
 from ...geometry.rot6d import matrix_from_rot6d_rows, rot6d_rows
 from .camera import full_camera
 from .config import MoroConfig
-from .dstformer import DSTFormer
+from .dual_stream import DSTFormer
 from .image_encoder import ImageEncoder, sine_positions
 from .landmark_encoder import LandmarkEncoder, Told, Witness
 from .precision import mixed_precision

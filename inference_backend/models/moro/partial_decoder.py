@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from .attention import TOKENS_AT_ONCE
 from .dst_former import Decoded, DstFormer, FirstGuess
-from .dstformer import DualBlock
+from .dual_stream import DualBlock
 from .precision import mixed_precision
 
 

@@ -7,7 +7,7 @@ from inference_backend.geometry.rot6d import matrix_from_rot6d_rows, rot6d_rows
 from inference_backend.models.moro.camera import box_feature, full_camera
 from inference_backend.models.moro.image_encoder import sine_positions
 from inference_backend.models.moro.partial_decoder import PartialDecoder
-from inference_backend.models.moro.rope import rotary_angles, rotate
+from inference_backend.models.moro.rotary import rotary_angles, rotate
 from inference_backend.models.moro.trajectory import (
     TrajectoryStatistics,
     canonical_steps,
