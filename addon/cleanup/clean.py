@@ -79,7 +79,7 @@ def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: b
 
     Raises:
         RecoverError: the result that it came from cannot be read, or the armature uses an action that is not ours.
-        OSError: nothing can be written beside that result.
+        OSError: nothing can be written beside that result, or into Blender's temporary folder.
     """
     origin = armature.recover_motion
     asked = origin.request
@@ -100,11 +100,11 @@ def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: b
             person = person_of(result, other.recover_motion.person_id)
             times = shot_times(result, timeline, person)
             edited[f"p{person.person_id}_contact"] = read_contacts(contact_keys(other), person.contact, times)
-    out = _next_take(folder)
-    contacts = out / "contacts.npz"
+    contacts = Path(bpy.app.tempdir) / f"{name} contacts.npz"
     content = io.BytesIO()
     np.savez_compressed(content, **edited)
     contacts.write_bytes(content.getvalue())
+    out = _next_take(folder)  # last: whatever fails before leaves no folder behind
     settings = dict(asked.settings)
     for stage, values in cleaning.items():
         settings[stage] = {**settings.get(stage, {}), **values}

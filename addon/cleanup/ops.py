@@ -104,7 +104,8 @@ class RecoverMotionClean(_ForRecovered, bpy.types.Operator):
         except RecoverError as error:
             self.report({"ERROR"}, str(error))
         except OSError as error:
-            self.report({"ERROR"}, f"The contacts could not be written beside the result: {error}")
+            remedy = "See to it that the disk is not full and that you may write there."
+            self.report({"ERROR"}, f"The cleaning cannot be prepared: {error}. {remedy}")
         else:
             return job
         return None

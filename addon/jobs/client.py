@@ -8,6 +8,7 @@ import queue
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,15 +118,20 @@ class BackendClient:
             arrived.append(Ended(_silent(self._command.log)))
         return arrived
 
-    def close(self) -> None:
-        """Let the backend end, and see to it that it does, without waiting for it here."""
+    def close(self, then: Callable[[], object] = lambda: None) -> None:
+        """Let the backend end, and see to it that it does, without waiting for it here.
+
+        Args:
+            then: called from another thread once it has ended.
+        """
         if self._closing:
             return
         self._closing = True
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
-        threading.Thread(target=self._see_it_end, name="recover-motion-backend-end", daemon=False).start()
+        end = threading.Thread(target=self._see_it_end, args=(then,), name="recover-motion-backend-end", daemon=False)
+        end.start()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the end of the process (quitting, tests); True when it ended in time."""
@@ -138,10 +144,11 @@ class BackendClient:
         """The child's process id."""
         return self._process.pid
 
-    def _see_it_end(self) -> None:
+    def _see_it_end(self, then: Callable[[], object]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2.0)
         child.end_tree(self._process, grace_s=1.0)
+        then()
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -1,5 +1,6 @@
 """A recovery from the click to the built scene, as the panel shows it. Imports neither bpy nor torch."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from ...inference_backend.protocol import messages
 from ...inference_backend.protocol.errors import RecoverError
+from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME
 
 
 class JobState(StrEnum):
@@ -67,6 +69,22 @@ class Job:
     def fail(self, error: RecoverError) -> None:
         """End with an error; what was recovered before stays."""
         self.state, self.error = JobState.FAILED, error
+        self.discard()
+
+    def cancel(self) -> None:
+        """End because the person wants it, once the backend does not work on it."""
+        self.state = JobState.CANCELLED
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove the folder that was meant for a result which does not come; one with anything else in it stays."""
+        if self.result is not None:
+            return
+        folder = Path(self.request.out)
+        with contextlib.suppress(OSError):
+            for file in (folder / RESULT_NAME, folder / BODY_NAME, *folder.glob(".*.part")):
+                file.unlink(missing_ok=True)
+            folder.rmdir()
 
     def update(self, message: messages.BackendMessage) -> None:
         """Take in a message about this job."""
@@ -82,11 +100,11 @@ class Job:
             case messages.Note():
                 self.notes.append(message.sentence)
             case messages.JobCancelled():
-                self.state = JobState.CANCELLED
+                self.cancel()
             case messages.Error():
                 self.fail(messages.error_of(message))
             case messages.Result() if self.cancelling:  # too late for the backend, not for the person
-                self.state = JobState.CANCELLED
+                self.cancel()
             case messages.Result():
                 self.state, self.overall = JobState.BUILDING, 1.0
                 self.stage, self.fraction, self.seconds_left = "scene", 0.0, None

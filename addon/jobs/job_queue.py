@@ -66,7 +66,7 @@ class JobQueue:
             job.cancelling = True
             self._client.send(messages.Cancel(job.name))
         else:
-            job.state = JobState.CANCELLED
+            job.cancel()
 
     def tick(self) -> bool:
         """One look at the backend and at most one step of building; never waits. True when anything changed."""
@@ -86,12 +86,12 @@ class JobQueue:
     def close(self, timeout_s: float = 0.0) -> None:
         """End the backend and every job that needs it (quitting, add-on disabled, another file loaded)."""
         client, self._client = self._client, None
-        for job in self.jobs:
-            if job.active:
-                job.state = JobState.CANCELLED
+        ended = [job for job in self.jobs if job.active]
+        for job in ended:
+            job.state = JobState.CANCELLED
         self._building = None
         if client is not None:
-            client.close()
+            client.close(lambda: [job.discard() for job in ended])
             if timeout_s:
                 client.wait(timeout_s)
 
@@ -127,7 +127,7 @@ class JobQueue:
         self._client = None
         for job in self.jobs:
             if job.cancelling and job.active:
-                job.state = JobState.CANCELLED
+                job.cancel()
             elif job.state in (JobState.WAITING, JobState.RUNNING):
                 job.fail(error or RecoverError(ErrorCode.INTERNAL, "The backend ended early.", "Start the job again."))
 

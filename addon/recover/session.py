@@ -6,6 +6,7 @@ from typing import Final
 
 import bpy
 
+from ...inference_backend.protocol.errors import RecoverError
 from ..jobs.job import Job
 from ..jobs.job_queue import JobQueue
 from ..setup import session as setup_session
@@ -27,7 +28,11 @@ def submit(job: Job) -> None:
     Raises:
         RecoverError: the backend is not installed or cannot be started.
     """
-    queue.submit(job, backend_command())
+    try:
+        queue.submit(job, backend_command())
+    except RecoverError:
+        job.discard()
+        raise
     if not bpy.app.timers.is_registered(_timer):
         bpy.app.timers.register(_timer, persistent=True)
 

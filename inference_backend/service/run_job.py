@@ -1,5 +1,6 @@
 """Runs one job and says everything about it in messages: what the service and the command line have in common."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -51,6 +52,8 @@ def run_job(
 ) -> Result | Error | JobCancelled:
     """Run a job to its end, whatever that is; nothing is raised.
 
+    A folder that was made for the result goes again when none is written into it.
+
     Args:
         submit: what is asked for.
         cache: keeps finished stages.
@@ -63,6 +66,7 @@ def run_job(
         The last message.
     """
     name, stage = submit.job, "start"
+    is_new = _is_absent(Path(submit.out))
 
     def report(message: Progress) -> None:
         nonlocal stage
@@ -90,8 +94,18 @@ def run_job(
     except Exception as error:
         _log.exception("job %s failed in the stage %s", name, stage)
         last = Error.of(_unexpected(error, stage, log_file), name)
+    if is_new and not isinstance(last, Result):
+        with contextlib.suppress(OSError, ValueError):
+            Path(submit.out).rmdir()
     send(last)
     return last
+
+
+def _is_absent(folder: Path) -> bool:
+    try:
+        return not folder.exists()
+    except (OSError, ValueError):  # a path that there cannot be; the result's stage says what is wrong
+        return False
 
 
 def _unexpected(error: Exception, stage: str, log_file: Path | None) -> RecoverError:

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
@@ -181,6 +182,45 @@ def test_closing_ends_the_backend_and_its_jobs(queue, tmp_path):
     queue.close(timeout_s=5.0)
     assert slow.state is JobState.CANCELLED
     assert process.poll() is not None
+
+
+LATE = f"""
+hello({versions.PROTOCOL_VERSION})
+from pathlib import Path
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["type"] == "submit":
+        out = Path(message["out"])
+        (out / "result.npz").touch()
+        (out / "body.npz").touch()
+        (out / ".1-2.part").touch()
+        say(type="progress", job=message["job"], stage="result", fraction=0.5, overall=0.99)
+    if message["type"] == "cancel":
+        say(type="result", job=message["job"], result=str(out / "result.npz"), body="", people=[0], notes=[])
+out.joinpath("result.npz").touch()
+"""
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+def test_a_result_that_comes_too_late_is_removed_with_its_folder(queue, tmp_path, how):
+    ours, theirs = (Job(name, name, messages.Submit(name, "v.mp4", str(tmp_path / name)), steps([])) for name in "ab")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "b" / "notes.txt").touch()
+    command = Play(tmp_path / "play", LATE).command
+    for late in (ours, theirs):
+        queue.submit(late, command)
+        drive(queue, lambda late=late: late.stage == "result")
+        if how == "cancel":
+            queue.cancel(late)
+            drive(queue, lambda late=late: not late.active)
+    queue.close(timeout_s=5.0)
+    for thread in threading.enumerate():
+        if thread.name == "recover-motion-backend-end":
+            thread.join(10.0)
+    assert (ours.state, theirs.state) == (JobState.CANCELLED, JobState.CANCELLED)
+    assert not (tmp_path / "a").exists()
+    assert (tmp_path / "b" / "notes.txt").exists()
 
 
 def test_a_job_that_repeats_stages_says_only_what_its_own_have_to_say():

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import bpy
 import pytest
+from recover_motion.addon.cleanup.clean import cleaning_job
+from recover_motion.addon.compat import action_fcurves
 from recover_motion.addon.jobs.job import JobState
 from recover_motion.addon.recover import session
 from recover_motion.inference_backend.protocol.estimators import OFFERS
@@ -70,6 +72,12 @@ def armatures():
     return [o for o in bpy.data.objects if o.type == "ARMATURE"]
 
 
+def motion(armature):
+    """All keys of the action in use."""
+    curves = action_fcurves(armature.animation_data.action)
+    return {(c.data_path, c.array_index): [tuple(key.co) for key in c.keyframe_points] for c in curves}
+
+
 def test_killed_at_each_stage_it_says_so_and_each_further_click_goes_on(faulty, monkeypatch):
     reused = stages_from_the_cache(monkeypatch)
     for done, stage in enumerate(STAGES):
@@ -98,6 +106,39 @@ def test_a_backend_of_another_version_is_refused_before_any_work(monkeypatch, tm
     assert "Restart Blender" in said
     assert not list((tmp_path / "data" / "results").glob("*"))
     assert armatures() == []
+
+
+def test_a_cleaning_that_comes_to_nothing_leaves_no_folder_and_the_motion_as_it_was(faulty, monkeypatch, tmp_path):
+    assert recover(estimator="kinematic").status == {"FINISHED"}
+    (armature,) = armatures()
+    bpy.context.view_layer.objects.active = armature
+    recovered = Path(armature.recover_motion.folder)
+    files = {path.name for path in recovered.iterdir()}
+    keys = motion(armature)
+
+    job = cleaning_job("cancelled", armature, {"foot_lock": {"strength": 0.5}}, bpy.context.scene)
+    session.submit(job)
+    session.queue.cancel(job)
+    session.wait(job)
+    assert job.state is JobState.CANCELLED
+
+    session.queue.close(timeout_s=5.0)
+    early = cleaning_job("before the backend has spoken", armature, {}, bpy.context.scene)
+    session.submit(early)
+    session.queue.cancel(early)
+    assert early.state is JobState.CANCELLED
+    session.queue.close(timeout_s=5.0)
+
+    monkeypatch.setenv("RECOVER_MOTION_TEST_DIE_AT", "foot_lock")
+    bpy.context.scene.recover_motion.lock_strength = 0.25
+    with pytest.raises(RuntimeError, match="stopped unexpectedly"):
+        bpy.ops.recover_motion.clean("EXEC_DEFAULT")
+    monkeypatch.setenv("RECOVER_MOTION_PYTHON", str(tmp_path / "gone"))
+    with pytest.raises(RuntimeError, match="is not there"):
+        bpy.ops.recover_motion.clean("EXEC_DEFAULT")
+    assert {path.name for path in recovered.iterdir()} == files
+    assert motion(armature) == keys
+    assert not list((tmp_path / "data" / "results").glob("*/clean *"))
 
 
 def test_missing_weights_are_named_before_any_work(short_strip, monkeypatch):

@@ -105,7 +105,22 @@ def test_cancel_keeps_finished_stages_and_the_queue(start, tmp_path):
     (tmp_path / "hold").unlink()
     assert backend.until(m.Result).job == "c"
     assert backend.journal().count("shots") == 1
-    assert not (tmp_path / "out" / "result.npz").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_job_without_a_result_leaves_no_folder_behind_and_touches_none_that_was_there(start, tmp_path):
+    (tmp_path / "fail").write_text("camera ValueError")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    backend = start()
+    backend.greet()
+    for name in ("new", "there", "full"):
+        backend.submit(name, out=str(tmp_path / name))
+        assert backend.until(m.Error).code == "internal"
+    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "there").iterdir()) == []
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize("protocol", [PROTOCOL_VERSION + 1, None])
@@ -129,7 +144,7 @@ def test_the_child_ends_when_stdin_closes_in_the_middle_of_a_stage(start, tmp_pa
     backend = start()
     backend.greet()
     backend.submit()
-    backend.wait_until_in("people")
+    backend.wait_until_in("people") if how == "hold" else backend.wait_until_stuck()
     backend.child.stdin.close()
     assert backend.ended() == 0
     assert backend.journal()[-1] == "people"
@@ -147,7 +162,7 @@ def test_a_signal_ends_the_child_in_order(start, tmp_path):
     backend = start()
     hello = backend.greet()
     backend.submit()
-    backend.wait_until_in("people")
+    backend.wait_until_stuck()
     os.kill(backend.child.pid, signal.SIGTERM)
     assert backend.ended() == 0
     assert "the service ends in the middle of a stage" in log_text(hello)
