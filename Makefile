@@ -21,7 +21,7 @@ demo: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 test: lint test-backend test-addon
 
 test-backend: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
-	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m pytest tests/inference_backend tests/sample -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BACKEND)/bin/python -m pytest tests/inference_backend tests/sample tests/docs -n $(WORKERS)
 
 test-addon: $(BACKEND)/.ready $(BPY45)/.ready $(MODEL)
 	OMP_NUM_THREADS=1 $(BPY45)/bin/python -m pytest tests/addon tests/exchange tests/extension -n $(WORKERS) --dist loadfile

@@ -72,5 +72,7 @@ def test_files_that_cannot_be_read(tmp_path):
             load_preset(file)
 
 
-def test_the_format_is_plain_json():
-    parse_preset(json.loads(json.dumps(GOOD)), Path("x.json"))
+def test_a_file_says_the_same_as_its_content(tmp_path):
+    path = tmp_path / "a_rig.json"
+    path.write_text(json.dumps(GOOD), encoding="utf-8")
+    assert load_preset(path) == parse_preset(GOOD, path)
