@@ -14,7 +14,9 @@ from torch import Tensor
 
 from ...body.body import Body
 from ...protocol.errors import ErrorCode, RecoverError
+from ...protocol.skeleton import BODY_CARRIER
 from .mesh_pose import MeshPose
+from .posed_mesh import PosedMesh
 
 _BODY: Final = 22
 _EYES: Final = (23, 24)
@@ -59,11 +61,10 @@ def joint_regressor(body: Body, vertex_ids: NDArray[np.int64]) -> NDArray[np.flo
     """
     generator = torch.Generator().manual_seed(0)
     turns = _POSE_SPREAD * torch.randn(_SAMPLES, 22, 3, generator=generator)
-    rotations = roma.rotvec_to_rotmat(turns).to(body.v_template)
+    pose = roma.rotvec_to_rotmat(turns[:, 1:]).to(body.v_template)
     betas = torch.randn(_SAMPLES, 10, generator=generator).to(body.v_template)
-    flat = torch.eye(3).to(body.v_template).expand(_SAMPLES, 15, 3, 3)
-    posed = body(betas, rotations[:, 0], rotations[:, 1:], torch.zeros_like(betas[:, :3]), flat, flat)
-    vertices, joints = posed.vertices[:, vertex_ids].double(), posed.joints.double()
+    vertices = PosedMesh(body, vertex_ids)(betas, pose).double()
+    joints = _joints_of_flat_hands(body, betas, pose).double()
     distance = torch.cdist(body.J_template.double(), body.v_template[vertex_ids].double())
     result = torch.zeros_like(distance)
     for j, near in enumerate(distance.argsort(dim=1, stable=True)[:, :_SUPPORT]):
@@ -73,6 +74,14 @@ def joint_regressor(body: Body, vertex_ids: NDArray[np.int64]) -> NDArray[np.flo
         weight = torch.linalg.solve(moments, torch.ones_like(moments[0]))
         result[j, near] = weight / weight.sum()
     return result.cpu().numpy()
+
+
+def _joints_of_flat_hands(body: Body, betas: Tensor, pose: Tensor) -> Tensor:
+    """All joints `[N,55,3]` of a body whose root is not turned and whose pelvis is at the origin, as `PosedMesh` has
+    it; `pose [N,21,3,3]`."""
+    rest, carrier = body.rest_joints(betas), torch.tensor(BODY_CARRIER, device=pose.device)
+    joints, turned = body.skeleton(betas, torch.eye(3).to(pose), pose, -rest[:, 0])
+    return joints[:, carrier] + (turned[:, carrier] @ (rest - rest[:, carrier])[..., None])[..., 0]
 
 
 class BodyFitting:
@@ -102,18 +111,10 @@ class BodyFitting:
         self._refines = not released and body.posedirs is None
         self._shape_penalty = _RELEASED_SHAPE_PENALTY if released else _SHAPE_PENALTY
         self._shape_frames = _RELEASED_SHAPE_FRAMES if released else _SHAPE_FRAMES
-        own = body.J_regressor.double().cpu().numpy()[:, vertex_ids]
-        regressor = own if released else joint_regressor(body, vertex_ids)
+        regressor = None if released else joint_regressor(body, vertex_ids)
         with tempfile.TemporaryDirectory() as folder:
-            _write_body(body, Path(folder))
-            model = BodyModel(
-                "smplx",
-                "neutral",
-                model_root=folder,
-                num_betas=10,
-                vertex_subset=vertex_ids,
-                joint_regressor_post_lbs=regressor,
-            )
+            _write_part(body, vertex_ids, Path(folder))
+            model = BodyModel("smplx", "neutral", model_root=folder, num_betas=10, joint_regressor_post_lbs=regressor)
         self._fitter = BodyFitter(model.float()).to(body.v_template.device)
         self._joint_weights = torch.ones(1, 55, device=body.v_template.device)
         self._joint_weights[:, list(_EYES)] = 0
@@ -181,21 +182,23 @@ class BodyFitting:
         return found["shape_betas"][0]
 
 
-def _write_body(body: Body, folder: Path) -> None:
-    """The body in the file layout that `smplfitter` reads, with a child template that is never used."""
-    n_vertices = len(body.v_template)
-    if body.posedirs is None:
-        posedirs = np.zeros((n_vertices, 3, 486), np.float32)
-    else:
-        posedirs = body.posedirs.cpu().numpy().T.reshape(n_vertices, 3, 486)
+def _write_part(body: Body, vertex_ids: NDArray[np.int64], folder: Path) -> None:
+    """Some of a body's vertices, without triangles, in the file layout that `smplfitter` reads, with a child template
+    that is never used."""
+    n_vertices = len(vertex_ids)
+    posedirs = np.zeros((n_vertices, 3, 486), np.float32)
+    if body.posedirs is not None:
+        posedirs = body.posedirs.unflatten(1, (-1, 3))[:, vertex_ids].permute(1, 2, 0).cpu().numpy()
     parents = np.array(body.parents, np.int64)
     arrays: dict[str, Any] = {
-        "v_template": body.v_template.cpu().numpy(),
-        "shapedirs": body.shapedirs.cpu().numpy(),
+        "v_template": body.v_template[vertex_ids].cpu().numpy(),
+        "shapedirs": body.shapedirs[vertex_ids].cpu().numpy(),
         "posedirs": posedirs,
-        "J_regressor": body.J_regressor.cpu().numpy(),
-        "weights": body.lbs_weights.cpu().numpy(),
-        "f": body.faces.cpu().numpy(),
+        "J_regressor": body.J_regressor[:, vertex_ids].cpu().numpy(),
+        "J_template": body.J_template.cpu().numpy(),
+        "J_shapedirs": body.J_shapedirs.cpu().numpy(),
+        "weights": body.lbs_weights[vertex_ids].cpu().numpy(),
+        "f": np.zeros((0, 3), np.int32),
         "kintree_table": np.stack((parents, np.arange(len(parents)))),
     }
     np.savez(folder / "SMPLX_NEUTRAL.npz", **arrays)
