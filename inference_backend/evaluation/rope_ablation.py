@@ -105,7 +105,7 @@ def table(rows: dict[str, dict[str, float]]) -> str:
         "|---" * (len(_COLUMNS) + 3) + "|",
     ]
     for name, row in rows.items():
-        cells = [f"{row[key]:.1f}" for key in _COLUMNS]
+        cells = [f"{row.get(key, float('nan')):.1f}" for key in _COLUMNS]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {row['parameters']:.2f} | {row['seconds']:.0f} |")
     return "\n".join(lines)
 

@@ -19,7 +19,7 @@ from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
 from .context import Context
-from .scores import pose_scores
+from .scores import mean_scores, pose_scores
 
 _WEIGHTS: Final = {"joints": 10.0, "velocity": 40.0, "rotation": 2.0, "aside": 10.0, "depth": 1.0, "move": 40.0,
                    "betas": 0.01, "contact": 0.2, "bones": 1.0, "doubt": 0.1}  # fmt: skip
@@ -95,17 +95,16 @@ class LandmarkStage:
         self.context.model.eval()
         windows: MotionWindows = self.context.windows("val", seed=1)
         synthesis = Synthesis(self.context.posed, torch.Generator(self.context.device).manual_seed(2))
-        sums: dict[str, list[float]] = {}
+        scores = []
         for _ in range(_VALIDATION_BATCHES):
             batch = synthesis.batch(windows.draw(_VALIDATION_WINDOWS, self.plan.frames))
             features = self._features(batch)
             told, witness = self._encoder.tell(features), self._encoder.witness(features)
             turn, place = full_camera(told.weak, batch.evidence.box)
             joints = self._joints(told, turn) + place
-            scores = pose_scores(joints, batch.joints, batch.landmarks.hidden)
-            for name, value in (scores | _witness_scores(batch, witness)).items():
-                sums.setdefault(name, []).append(value)
-        return {name: sum(values) / len(values) for name, values in sums.items()}
+            found = pose_scores(joints, batch.joints, batch.landmarks.hidden)
+            scores.append(found | _witness_scores(batch, witness))
+        return mean_scores(scores)
 
     def save(self, seconds: float, steps: int) -> None:
         """Write the network."""

@@ -1,8 +1,8 @@
 """Joint errors of batches, for validation while training. The final figures come from `evaluation`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from ...geometry.blazepose import INDEX
@@ -23,17 +23,28 @@ def pose_scores(predicted: Tensor, true: Tensor, hidden: Tensor) -> dict[str, fl
         hidden: bool `[B,T,33]`, landmarks behind something.
 
     Returns:
-        MPJPE about the hips (all, of visible and of hidden joints), distance of the hips (mm), error of acceleration
-        about the hips (m/s^2), and jitter of the prediction and of the truth (10 m/s^3).
+        MPJPE about the hips (all, of visible and of hidden joints, where there are such), distance of the hips (mm),
+        and over more than three frames error of acceleration about the hips (m/s^2), jitter of the prediction and of
+        the truth (10 m/s^3).
     """
     out = hidden[:, :, _LANDMARKS]
     about = [x[:, :, _CORE] - x[:, :, 1:3].mean(2, keepdim=True) for x in (predicted, true)]
     error = 1000 * (about[0] - about[1]).norm(dim=-1)
     root = 1000 * (predicted - true)[:, :, 1:3].mean(2).norm(dim=-1)
-    scores = {"mpjpe": error.mean(), "visible": error[~out].mean(), "hidden": error[out].mean(), "root": root.mean()}
+    scores = {"mpjpe": error.mean(), "root": root.mean()}
+    scores |= {name: error[which].mean() for name, which in (("visible", ~out), ("hidden", out)) if which.any()}
     if predicted.shape[1] > 3:
         scores["accel"] = 900 * (about[0] - about[1]).diff(n=2, dim=1).norm(dim=-1).mean()
         scores["jitter"], scores["jitter_true"] = (
             2700 * x[:, :, _CORE].diff(n=3, dim=1).norm(dim=-1).mean() for x in (predicted, true)
         )
-    return {name: float(torch.nan_to_num(value)) for name, value in scores.items()}
+    return {name: float(value) for name, value in scores.items()}
+
+
+def mean_scores(batches: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each figure over the batches that have it."""
+    named: dict[str, list[float]] = {}
+    for scores in batches:
+        for name, value in scores.items():
+            named.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in named.items()}

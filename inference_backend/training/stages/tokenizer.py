@@ -18,7 +18,6 @@ from .context import Context
 
 PLAIN_SHARE: Final = 0.4
 """Of the training, without quantisation."""
-_BLEND_SHARE: Final = 0.15
 _KMEANS_STEPS, _KMEANS_BATCHES = 12, 16
 _COMMITMENT: Final = 0.25
 _VALIDATION: Final = 512

@@ -23,7 +23,7 @@ from ..guided import guided_input, one_pass
 from .batches import Truth
 from .context import Context, is_trained
 from .open_losses import OPEN_WEIGHTS, about_pelvis
-from .scores import pose_scores
+from .scores import mean_scores, pose_scores
 
 _VALIDATION_BATCHES, _VALIDATION_WINDOWS = 3, 24
 
@@ -134,7 +134,7 @@ class VideoStage:
         model = self.context.model.eval()
         windows: MotionWindows = self.context.windows("val", seed=1)
         synthesis = Synthesis(self.context.posed, torch.Generator(self.context.device).manual_seed(2))
-        sums: dict[str, list[float]] = {}
+        scores = []
         for _ in range(_VALIDATION_BATCHES):
             batch = synthesis.batch(windows.draw(_VALIDATION_WINDOWS, self.plan.frames))
             evidence = batch.evidence
@@ -142,9 +142,8 @@ class VideoStage:
             found = decode_tokens(model, image)
             placement = Placement(found.rotation, found.translation)
             joints = self._truth.joints(model.meshes(model.smoother(found.codes)), placement)
-            for name, value in pose_scores(joints, batch.joints, batch.landmarks.hidden).items():
-                sums.setdefault(name, []).append(value)
-        return {name: sum(values) / len(values) for name, values in sums.items()}
+            scores.append(pose_scores(joints, batch.joints, batch.landmarks.hidden))
+        return mean_scores(scores)
 
     def save(self, seconds: float, steps: int) -> None:
         """Write the network."""

@@ -19,7 +19,7 @@ from inference_backend.training.loop import Budget, Loop
 from inference_backend.training.sizes import SIZES, STAGES
 from inference_backend.training.stages.context import Context
 from inference_backend.training.stages.registry import make_stage
-from inference_backend.training.stages.scores import pose_scores
+from inference_backend.training.stages.scores import mean_scores, pose_scores
 
 CPU = torch.device("cpu")
 
@@ -180,6 +180,14 @@ def test_scores_are_zero_for_the_truth_and_count_hidden_joints_apart():
     assert scores["mpjpe"] == pytest.approx(10, rel=1e-4)
     assert scores["root"] == 0
     assert pose_scores(truth, truth, hidden)["accel"] == 0
+
+
+def test_a_network_that_says_no_numbers_does_not_score_zero():
+    truth, hidden = torch.randn(1, 5, 22, 3), torch.zeros(1, 5, 33, dtype=torch.bool)
+    scores = pose_scores(torch.full_like(truth, torch.nan), truth, hidden)
+    assert np.isnan(scores["mpjpe"])
+    assert "hidden" not in scores, "nothing was hidden"
+    assert mean_scores([{"mpjpe": 10.0, "hidden": 4.0}, {"mpjpe": 20.0}]) == {"mpjpe": 15, "hidden": 4}
 
 
 def test_the_command_runs_a_stage_and_goes_on(prepared, tiny, tmp_path, monkeypatch, capsys):
