@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ...cli.counts import count
 from ...protocol.errors import RecoverError
 from .evaluation import PARTS, Evaluation
 from .page import write_page
@@ -50,6 +51,14 @@ def run(evaluation: Evaluation, store: Store, parts: list[str], only: list[str],
     return done
 
 
+def _folder(path: Path | None) -> Path | None:
+    """A folder of development data; one that is not there is told, and what needs it is left out of the page."""
+    if path is None or path.is_dir():
+        return None if path is None else path.resolve()
+    print(f"There is no folder {path}: what is measured on it is left out.", file=sys.stderr)
+    return None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -66,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="*", default=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--only", nargs="*", default=["*"], metavar="PATTERN", help="only figures of these names")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin nothing new after so long")
-    parser.add_argument("--motions", type=int, default=16, help="synthetic motions")
+    parser.add_argument("--motions", type=count, default=16, help="synthetic motions")
     parser.add_argument("--moro", help="MoRo weights in place of the bundled ones")
     parser.add_argument("--rope", help="Rope weights in place of the bundled ones")
     parser.add_argument("--draw", nargs="*", default=[], help="clips whose recovered bodies may be drawn, as patterns")
@@ -74,9 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"there is no part {sorted(unknown)[0]}; choose of {', '.join(PARTS)}")
     torch.set_num_threads(1)
-    clips, mocap = (
-        None if path is None or not path.is_dir() else path.resolve() for path in (arguments.clips, arguments.mocap)
-    )
+    clips, mocap = (_folder(path) for path in (arguments.clips, arguments.mocap))
     try:
         evaluation = Evaluation(
             REPOSITORY, clips, mocap, arguments.work.resolve(), arguments.moro, arguments.rope, arguments.motions

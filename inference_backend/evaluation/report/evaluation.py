@@ -11,6 +11,7 @@ from ...stages.estimate.registry import DEFAULT_ESTIMATOR
 from ..reference_clips import ReferenceClip
 from .ablation import ablation_ways
 from .clip_scores import CAMERAS, clip_unit, find_clips, gather
+from .covered_sample import COVERS, covered_unit
 from .preset_scores import preset_ways, speed_unit
 from .sample_scores import mediapipe_unit, sample_unit
 from .store import Figures, Store, Unit
@@ -146,6 +147,14 @@ class Evaluation:
         units = {"MediaPipe": mediapipe_unit(self.sample)}
         return units | {way.name: sample_unit(way, self.sample, self.cache) for way in self.ways}
 
+    def covered_units(self) -> dict[str, dict[str, Unit]]:
+        """The sample with something before the person, by way and cover."""
+        ways = {"MediaPipe": None, **{way.name: way for way in self.ways}}
+        return {
+            name: {cover: covered_unit(way, cover, self.sample, self.work / "covered", self.cache) for cover in COVERS}
+            for name, way in ways.items()
+        }
+
     def speed_units(self) -> dict[str, Unit]:
         """Speed, by preset."""
         return {way.name: speed_unit(way, self.repository) for way in self.presets}
@@ -180,6 +189,8 @@ class Evaluation:
             yield from self.speed_units().values()
         elif part == "sample":
             yield from self.sample_units().values()
+            for units in self.covered_units().values():
+                yield from units.values()
         elif part == "worst":
             yield from (unit for _, unit in self.worst(store))
 

@@ -19,6 +19,8 @@ _AIMS: Final = {"draft": "0.5", "balanced": "0.3"}
 _SAMPLE: Final = ("PA-MPJPE", "MPJPE", "MPJPE-vis", "MPJPE-occ", "Abs-MPJPE", "W-MPJPE", "WA-MPJPE", "RTE-mm",
                   "G-Accel", "Jitter", "FS")  # fmt: skip
 
+_COVERED: Final = ("PA-MPJPE", "MPJPE-occ", "W-MPJPE")
+
 
 def stage_parts(line: dict) -> dict[str, float]:
     """Milliseconds a frame by stage of a benchmark's line, with everything else under `rest`."""
@@ -107,4 +109,25 @@ def sample_tables(evaluation: Evaluation, store: Store) -> dict[str, str]:
     return {
         "sample_made": made_by("sample", found.values(), "camera estimated"),
         "sample": table(["", *_SAMPLE], rows),
+    }
+
+
+def covered_tables(evaluation: Evaluation, store: Store) -> dict[str, str]:
+    """The sample with something before the person: PA-MPJPE, hidden joints and the path, by way and cover."""
+    rows, made = [], []
+    for way, units in evaluation.covered_units().items():
+        found = {cover: figures for cover, unit in units.items() if (figures := store.get(unit)) is not None}
+        if not found:
+            continue
+        cells = [
+            " / ".join(f"{found[cover].values['cleaned'][column]:.0f}" for column in _COVERED) if cover in found else ""
+            for cover in units
+        ]
+        rows.append([way, *cells])
+        made += found.values()
+    if not rows:
+        return {}
+    return {
+        "covered_made": made_by("sample", made, "camera estimated"),
+        "covered": table([" / ".join(_COVERED), *next(iter(evaluation.covered_units().values()))], rows),
     }

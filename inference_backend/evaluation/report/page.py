@@ -8,7 +8,7 @@ from typing import Final
 from .clip_sections import clip_tables, worst_tables
 from .evaluation import Evaluation
 from .moro_section import trained_without
-from .other_sections import preset_tables, sample_tables, speed_tables
+from .other_sections import covered_tables, preset_tables, sample_tables, speed_tables
 from .rope_section import rope_tables
 from .runs import runs_table
 from .stage_section import stage_tables
@@ -63,5 +63,6 @@ def write_page(evaluation: Evaluation, store: Store, docs: Path, draw: list[str]
         **speed_tables(evaluation, store, images),
         **preset_tables(evaluation, store),
         **sample_tables(evaluation, store),
+        **covered_tables(evaluation, store),
     }
     (docs / PAGE).write_text(filled(TEMPLATE.read_text(encoding="utf-8"), values), encoding="utf-8")

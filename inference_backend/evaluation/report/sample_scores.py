@@ -20,10 +20,16 @@ Array = NDArray[np.float64]
 _HIPS = [BODY_JOINTS.index("left_hip"), BODY_JOINTS.index("right_hip")]
 
 
-def _score(camera: Array, world: Array, reference: Path) -> dict[str, float]:
+def score_joints(
+    camera: Array, world: Array, reference: Path, covered: NDArray[np.bool_] | None = None
+) -> dict[str, float]:
+    """Figures of joints `[T,22,3]` in the camera's frame and in the world; joints that are `covered` (bool `[T,22]`) count
+    as hidden though the reference has them visible."""
     with np.load(reference, allow_pickle=False) as file:
         seen, truth = (file[key].astype(np.float64) for key in ("joints_camera", "joints_world"))
         visible, fps = file["visible"], float(file["fps"])
+    if covered is not None:
+        visible = visible & ~covered
     pair = Pair(
         name="sample",
         fps=fps,
@@ -44,7 +50,7 @@ def _about_hips(joints: Array) -> Array:
     return out
 
 
-def _joints(result: Result, *, raw: bool) -> tuple[Array, Array]:
+def joints_of(result: Result, *, raw: bool) -> tuple[Array, Array]:
     """Joints `[T,22,3]` in the camera's frame and in the world, of the person who is seen longest."""
     person = max(result.people, key=lambda one: one.valid.sum())
     world = (person.raw if raw else person.motion).joints_world.astype(np.float64)
@@ -58,7 +64,7 @@ def sample_unit(way: Way, video: Path, cache: StageCache) -> Unit:
 
     def work() -> dict[str, Any]:
         result = recover_video(video, way.settings, cache)
-        return {name: _score(*_joints(result, raw=name == "raw"), reference) for name in ("raw", "cleaned")}
+        return {name: score_joints(*joints_of(result, raw=name == "raw"), reference) for name in ("raw", "cleaned")}
 
     recipe = way.recipe() | {"files": [file_sha256(video), file_sha256(reference)]}
     return Unit("sample", way.name, recipe, work)
@@ -71,7 +77,7 @@ def mediapipe_unit(video: Path) -> Unit:
     def work() -> dict[str, Any]:
         with np.load(reference, allow_pickle=False) as file:
             joints = mediapipe_joints(video, file["K"].astype(np.float64), file["dist"].astype(np.float64))
-        return {"cleaned": _score(joints, joints, reference)}
+        return {"cleaned": score_joints(joints, joints, reference)}
 
     recipe = {"scoring": SCORING, "files": [file_sha256(video), file_sha256(reference)]}
     return Unit("sample", "MediaPipe", recipe, work)

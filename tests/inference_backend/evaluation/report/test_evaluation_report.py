@@ -76,6 +76,12 @@ def test_the_page_is_written_from_figures_that_are_made_once(clips, tmp_path, ca
         assert list(csv.DictReader(file)) == runs
 
 
+def test_a_folder_that_is_not_there_is_told(tmp_path, capsys):
+    arguments = ["--clips", str(tmp_path / "gone"), "--work", str(tmp_path), "--docs", str(tmp_path / "docs")]
+    assert main([*arguments, "--parts", "clips"]) == 0
+    assert "gone: what is measured on it is left out" in capsys.readouterr().err
+
+
 def test_an_unknown_part_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["--parts", "clips", "everything", "--work", str(tmp_path)])
