@@ -23,8 +23,10 @@ _HIPS = [BODY_JOINTS.index("left_hip"), BODY_JOINTS.index("right_hip")]
 def score_joints(
     camera: Array, world: Array, reference: Path, covered: NDArray[np.bool_] | None = None
 ) -> dict[str, float]:
-    """Figures of joints `[T,22,3]` in the camera's frame and in the world; joints that are `covered` (bool `[T,22]`) count
-    as hidden though the reference has them visible."""
+    """Figures of joints `[T,22,3]` in the camera's frame and in the world.
+
+    Joints that are `covered` (bool `[T,22]`) count as hidden, though the reference has them visible.
+    """
     with np.load(reference, allow_pickle=False) as file:
         seen, truth = (file[key].astype(np.float64) for key in ("joints_camera", "joints_world"))
         visible, fps = file["visible"], float(file["fps"])
