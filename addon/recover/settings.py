@@ -15,7 +15,7 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
 
     people: bpy.props.IntProperty(
         name="People",
-        description="Follow at most this many people at once; 0 decides by itself",
+        description="Follow at most this many people at once; 0 means up to four",
         default=0,
         min=0,
         max=16,

@@ -26,12 +26,12 @@ class Offer:
 
 OFFERS: Final[tuple[Offer, ...]] = (
     Offer("moro", "MoRo", "A network that fills in what is hidden from how people move", ("moro",)),
-    Offer("kinematic", "Kinematic", "Fits the body to the landmarks over the whole clip; needs no trained weights"),
-    Offer("rope", "Rope", "A network that reads each frame part by part; needs its weights", ("rope",)),
+    Offer("kinematic", "Kinematic", "Fits the body to the landmarks over the whole clip, without a network"),
+    Offer("rope", "Rope", "A network that reads each frame part by part", ("rope",)),
     Offer(
         "rope+moro",
         "Rope and MoRo",
-        "Rope reads the frames, MoRo goes on from what it could see; needs the weights of either",
+        "Rope reads the frames, MoRo goes on from what it could see",
         ("rope", "moro"),
     ),
 )
