@@ -1,5 +1,6 @@
 """The rig presets at hand: those that come with the add-on, and the person's own, which it can save and share."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -14,9 +15,10 @@ SHIPPED: Final = PACKAGE_FOLDER / "presets" / "rigs"
 
 
 def own_folder() -> Path:
-    """Where the person's own maps are kept, made when absent."""
+    """Where the person's own maps are kept, made when absent and when it can be."""
     folder = data_folder() / "rigs"
-    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -112,6 +112,10 @@ class Environment:
 
 
 def free_disk_mb(folder: Path) -> int:
-    """Free space, in megabytes, on the disk that holds `folder` or will hold it."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    """Free space, in megabytes, on the disk that holds `folder` or will hold it.
+
+    Raises:
+        OSError: there is no such disk.
+    """
+    existing = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
     return shutil.disk_usage(existing).free // 1_000_000

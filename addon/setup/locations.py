@@ -27,20 +27,35 @@ def preferences() -> "RecoverMotionPreferences | None":
 
 
 def data_folder() -> Path:
-    """The folder for everything that is written, made when absent; never the add-on's own.
+    """The folder for everything that is written, which need not exist; never the add-on's own.
 
     The preferences name it, else `RECOVER_MOTION_DATA`, else it is Blender's own place for it.
     """
     chosen = preferences()
     path = (chosen.data_folder if chosen else "") or os.environ.get("RECOVER_MOTION_DATA", "")
     if path:
-        folder = Path(bpy.path.abspath(path))
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return Path(bpy.path.abspath(path))
     try:
         return Path(bpy.utils.extension_path_user(_ROOT_PACKAGE, create=True))
     except ValueError:  # not installed as an extension
         return Path(bpy.utils.user_resource("DATAFILES", path="recover_motion", create=True))
+
+
+def data_folder_problem() -> RecoverError | None:
+    """Why nothing can be written into the data folder, which is made when absent."""
+    folder = data_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK) else "you may not write there"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    if not reason:
+        return None
+    return RecoverError(
+        ErrorCode.BAD_OUTPUT,
+        f"The data folder {folder} cannot be used: {reason}.",
+        "Choose another in the add-on's preferences.",
+    )
 
 
 def requirements() -> Requirements:
@@ -65,8 +80,11 @@ def backend_command() -> Command:
     """How to start the backend.
 
     Raises:
-        RecoverError: `MISSING_PART`, its environment is not installed, not complete or out of date.
+        RecoverError: `MISSING_PART`, its environment is not installed, not complete or out of date; `BAD_OUTPUT`, the
+            data folder cannot be used.
     """
+    if problem := data_folder_problem():
+        raise problem
     python = own_python()
     if python is None:
         state = environment().state(requirements())

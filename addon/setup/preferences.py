@@ -73,8 +73,12 @@ class RecoverMotionPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "python")
         if self.python:
             layout.label(text="The environment below is not used while this is set.", icon="INFO")
-        self._draw_environment(layout.box(), context.region.width)
+        problem = locations.data_folder_problem()
+        if problem is None:
+            self._draw_environment(layout.box(), context.region.width)
         layout.prop(self, "data_folder")
+        if problem is not None:
+            wrapped(layout, str(problem), "ERROR", context.region.width)
 
     def _draw_environment(self, box: bpy.types.UILayout, width: int) -> None:
         environment = locations.environment()
