@@ -86,7 +86,8 @@ def read_strip(strip: Strip | None, scene: bpy.types.Scene) -> Source:
         scene: the scene whose sequencer holds it.
 
     Raises:
-        RecoverError: `BAD_INPUT`, the strip is of another type, its file is gone, or its retiming cannot be followed.
+        RecoverError: `BAD_INPUT`, the strip is of another type, its file is gone or no movie, or its retiming cannot be
+            followed.
     """
     if problem := strip_problem(strip):
         raise RecoverError(ErrorCode.BAD_INPUT, problem, "Then click Recover Motion again.")
@@ -98,9 +99,16 @@ def read_strip(strip: Strip | None, scene: bpy.types.Scene) -> Source:
     path = Path(bpy.path.abspath(strip.filepath))
     if not path.is_file():
         raise _gone(strip, path)
+    frames = _movie_length(path)
+    if frames == 0 or strip.fps <= 0:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"The file of the strip {strip.name!r} cannot be read as a movie: {path}.",
+            "Put one there that Blender plays and reload the strip, or choose another file in the strip's properties.",
+        )
     place = strip_place(strip)
     offset = place.cut_start
-    length = _movie_length(path) - offset - place.cut_end
+    length = frames - offset - place.cut_end
     timing = _timing(strip, length, _rate(strip, length, scene_fps), offset)
     shown = shown_frames(timing)
     return Source(strip.name, path, (), strip.fps, _size(strip), strip.stream_index, timing.first, shown)
@@ -135,10 +143,13 @@ def _rate(strip: Strip, length: int, scene_fps: float) -> float:
 
 
 def _movie_length(path: Path) -> int:
-    """Number of frames of a movie as Blender counts them."""
-    clip = bpy.data.movieclips.load(str(path))
+    """Number of frames of a movie as Blender counts them; 0 for one that Blender cannot read."""
     try:
-        return clip.frame_duration
+        clip = bpy.data.movieclips.load(str(path))
+    except RuntimeError:
+        return 0
+    try:
+        return clip.frame_duration if min(clip.size) > 0 else 0
     finally:
         bpy.data.movieclips.remove(clip)
 
