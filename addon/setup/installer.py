@@ -175,11 +175,11 @@ class Installer:
     def _run_steps(self) -> Report | None:
         done = 0.0
         for step in steps(self._environment, self._requirements, self._variant, self._source):
-            if self._cancelled.is_set():
-                return _cancelled(done)
             self._reports.put(Report(step.label, done))
             output: deque[str] = deque(maxlen=40)
-            with self._lock:
+            with self._lock:  # `cancel` either comes before and is seen here, or finds this child
+                if self._cancelled.is_set():
+                    return _cancelled(done)
                 self._child = child.start(step.argv)
             for line in self._lines(self._child):
                 if progress := _PROGRESS.match(line):

@@ -143,7 +143,9 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Stop what runs."""
+    """Stop what runs, and forget it: the add-on may be enabled again in this session of Blender."""
+    global _installer, _report
     cancel()
+    _installer = _report = None
     if bpy.app.timers.is_registered(_timer):
         bpy.app.timers.unregister(_timer)
