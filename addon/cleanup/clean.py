@@ -19,6 +19,7 @@ from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from ...inference_backend.protocol.result_format import (
     BODY_NAME,
     RESULT_NAME,
+    UNREADABLE,
     PersonResult,
     Result,
     load_result,
@@ -187,7 +188,7 @@ def read_timeline(folder: Path) -> Timeline:
     """
     try:
         return Timeline.load(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (*UNREADABLE, KeyError, TypeError) as error:
         raise RecoverError(
             ErrorCode.BAD_INPUT,
             f"The result in {folder} is not complete: {error}.",

@@ -12,6 +12,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from ...inference_backend.protocol.result_format import BODY_NAME, RESULT_NAME, Result, load_result
+from ..result.body_file import read_body
 from ..result.camera import Footage
 from .build import build_folder, footage
 from .ops import result_folder
@@ -55,21 +56,31 @@ def import_result(path: Path, scene: bpy.types.Scene) -> Iterator[float]:
     result = load_result(path)
     request = Request.load(path.parent)
     clip = Path(request.video).stem or path.parent.name or "clip"
-    folder = result_folder(f"{time.strftime('%Y-%m-%d %H.%M.%S')} import", clip)
+    read_body(path.parent / BODY_NAME)  # before anything is written
+    folder = _new_folder(clip)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
         for name, source in ((RESULT_NAME, path), (BODY_NAME, path.parent / BODY_NAME)):
             shutil.copyfile(source, folder / name)
         request.save(folder)
     except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
         raise RecoverError(
             ErrorCode.BAD_INPUT,
             f"The result {path} could not be copied: {error}.",
-            f"See to it that {BODY_NAME} lies beside it and that the disk is not full.",
+            f"See to it that the disk is not full and that you may write into {folder.parent}.",
         ) from error
     position_only = scene.recover_motion.root == "POSITION"
     plan = Plan(scene.session_uid, clip, _footage(request), _timeline(result, scene), request, position_only)
     return build_folder(plan, folder, f"imported from {path.parent}")
+
+
+def _new_folder(clip: str) -> Path:
+    """One that is not there yet, also for several imports within a second."""
+    now, number = time.strftime("%Y-%m-%d %H.%M.%S"), 1
+    while (folder := result_folder(f"{now} import {number}", clip)).exists():
+        number += 1
+    return folder
 
 
 def _timeline(result: Result, scene: bpy.types.Scene) -> Timeline:

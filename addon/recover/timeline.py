@@ -49,7 +49,7 @@ class Timeline:
         """Read it back.
 
         Raises:
-            OSError, ValueError, KeyError: it is absent or damaged.
+            one of `result_format.UNREADABLE`, KeyError or TypeError: it is absent or damaged.
         """
         with np.load(folder / FILE_NAME, allow_pickle=False) as file:
             return cls(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
+from ...inference_backend.protocol.result_format import UNREADABLE
 from ...inference_backend.protocol.skeleton import JOINTS
 
 Array = NDArray[np.float64]
@@ -72,11 +73,11 @@ def read_body(path: Path) -> BodyFile:
                 joint_names=tuple(str(name) for name in file["joint_names"]),
                 people=people,
             )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (*UNREADABLE, KeyError, TypeError) as error:
         raise RecoverError(
             ErrorCode.WRONG_BODY,
             f"The body of the result cannot be read from {path} ({error}).",
-            "Run Recover Motion again to write it anew.",
+            "See to it that it lies beside the result, or recover the motion again.",
         ) from error
     if body.joint_names != JOINTS:
         raise RecoverError(

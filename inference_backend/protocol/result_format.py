@@ -21,6 +21,9 @@ FORMAT_VERSION: Final[int] = 1
 RESULT_NAME: Final[str] = "result.npz"
 BODY_NAME: Final[str] = "body.npz"
 
+UNREADABLE: Final = (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError)
+"""What numpy raises over a `.npz` file that is absent, damaged or something else."""
+
 # Shapes: T frames; a trailing part after the key. "" is a scalar.
 CLIP_KEYS: Final[dict[str, tuple]] = {
     "time_s": ("T",),
@@ -259,7 +262,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         raise _bad(path, "is not there") from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
+    except UNREADABLE as error:
         raise _bad(path, f"cannot be read; it is damaged or no .npz file ({error})") from error
 
 

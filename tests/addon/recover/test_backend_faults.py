@@ -1,5 +1,6 @@
 """The real backend killed at every stage, of another version, or without weights; and a .blend file without a name."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -152,8 +153,11 @@ def test_missing_weights_are_named_before_any_work(short_strip, monkeypatch):
     assert seen <= {"frames"}  # which only looks at the file
 
 
-def test_a_file_that_was_never_saved_is_no_obstacle(short_strip, tmp_path, monkeypatch):
+def test_a_file_that_was_never_saved_is_no_obstacle_nor_is_an_odd_name(short_strip, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    video = tmp_path / 'it\'s a "walk" $HOME ü 走 .mp4'
+    shutil.copyfile(SAMPLE / "sample.mp4", video)
+    short_strip.filepath, short_strip.name = str(video), 'a/b: "c" 走'
     before = set(tmp_path.iterdir())
     assert bpy.data.filepath == ""
     outcome = recover()
