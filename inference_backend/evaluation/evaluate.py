@@ -17,7 +17,7 @@ from ..pipeline.device import DEVICES
 from ..pipeline.progress import JobProgress
 from ..pipeline.recover import Job, recover
 from ..pipeline.settings import RecoverSettings
-from ..protocol.errors import RecoverError
+from ..protocol.errors import ErrorCode, RecoverError
 from ..protocol.result_format import load_result
 from ..stages.camera.settings import CameraSettings
 from ..stages.estimate.registry import DEFAULT_ESTIMATOR, ESTIMATORS
@@ -54,7 +54,7 @@ def score_dataset(arguments: argparse.Namespace) -> tuple[dict[str, dict[str, fl
     Raises:
         RecoverError: the data set cannot be read.
     """
-    only = frozenset(arguments.sequences.read_text("utf-8").split()) if arguments.sequences else frozenset()
+    only = _names_in(arguments.sequences) if arguments.sequences else frozenset()
     models = BodyModels(arguments.body_models)
     transfer = None
     if arguments.smplx_to_smpl:
@@ -80,6 +80,15 @@ def score_dataset(arguments: argparse.Namespace) -> tuple[dict[str, dict[str, fl
     if pairs:
         rows["all"] = _figures(pairs, arguments.protocol)
     return rows, failed
+
+
+def _names_in(path: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.read_text("utf-8").split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT, f"The list {path} cannot be read ({error}).", "Name a text file of sequences' names."
+        ) from error
 
 
 def _figures(pairs: list[Pair], protocol: str) -> dict[str, float]:

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ..body.body import Body
+from ..cli.counts import count
 from ..models.moro.weights_file import read_metadata
 from ..pipeline.identity import file_sha256
 from ..protocol.errors import RecoverError
@@ -26,6 +27,7 @@ from ..training.loop import Budget, Loop, choose_device
 from ..training.sizes import SIZES, Size, StagePlan
 from ..training.stages.context import Context
 from ..training.stages.video import VideoStage
+from .kept_figures import kept_figures
 from .report.ablation import STEPS, ZEROED, without
 from .report.store import commit_of
 from .synthetic.compare import COLUMNS, make_clips, score_estimator
@@ -177,14 +179,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and ablation.json")
-    parser.add_argument("--steps", type=int, required=True, help="of training, each variant")
+    parser.add_argument("--steps", type=count, required=True, help="of training, each variant")
     parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--resume", action="store_true", help="go on from what is in the output folder")
     parser.add_argument("--size", choices=tuple(SIZES), default="cpu", help="of the start")
-    parser.add_argument("--batch", type=int, help="windows a step, instead of the plan's")
+    parser.add_argument("--batch", type=count, help="windows a step, instead of the plan's")
     parser.add_argument("--split", choices=("val", "test"), default="test", help="subjects of the clips")
-    parser.add_argument("--clips", type=int, default=8, help="motions; each is seen clear and occluded")
-    parser.add_argument("--frames", type=int, default=120, help="of each clip")
+    parser.add_argument("--clips", type=count, default=8, help="motions; each is seen clear and occluded")
+    parser.add_argument("--frames", type=count, default=120, help="of each clip")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--seed", type=int, default=0)
     return parser
@@ -238,10 +240,14 @@ def _told(arguments: argparse.Namespace, plan: StagePlan) -> dict[str, Any]:
 
 
 def _kept(path: Path, content: dict[str, Any]) -> dict[str, Any]:
-    """Rows that were made with the same before."""
+    """Rows that were made with the same before.
+
+    Raises:
+        RecoverError: the file is damaged.
+    """
     if not path.is_file():
         return {}
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = kept_figures(path)
     rows = found.pop("rows")
     return rows if found == content else {}
 

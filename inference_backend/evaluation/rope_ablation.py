@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import torch
 
+from ..cli.counts import count
 from ..models.rope.config import ABLATIONS
 from ..models.rope.network import Rope
 from ..models.rope.weights_file import load_rope, read_metadata
@@ -24,6 +25,7 @@ from ..protocol.errors import ErrorCode, RecoverError
 from ..training.loop import Budget, Loop, choose_device
 from ..training.rope.sizes import ROPE_SIZES, ROPE_STAGES, RopeSize
 from ..training.rope.stage import RopeContext, RopeStage
+from .kept_figures import kept_figures
 
 VARIANTS: Final = (
     "full", "no_whobo", "no_hagt", "no_acpr", "baseline_transformer", "baseline", "indep_only", "inter_only",
@@ -118,11 +120,11 @@ def known(path: Path, recipe: dict[str, Any]) -> dict[str, dict[str, float]]:
         recipe: how variants are trained.
 
     Raises:
-        RecoverError: its variants were trained in another way.
+        RecoverError: its variants were trained in another way, or it is damaged.
     """
     if not path.is_file():
         return {}
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = kept_figures(path)
     if found["recipe"] != recipe:
         raise RecoverError(
             ErrorCode.BAD_SETTING,
@@ -137,11 +139,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m inference_backend.evaluation.rope_ablation", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and figures")
-    parser.add_argument("--steps", type=int, required=True, help="of each variant, both phases together")
+    parser.add_argument("--steps", type=count, required=True, help="of each variant, both phases together")
     parser.add_argument("--variants", nargs="+", choices=tuple(ABLATIONS), default=list(VARIANTS))
     parser.add_argument("--backbone", type=Path, help="Rope weights with the backbone that all have")
     parser.add_argument("--size", choices=tuple(ROPE_SIZES), default="cpu")
-    parser.add_argument("--batch", type=int, help="images a step, instead of the plan's")
+    parser.add_argument("--batch", type=count, help="images a step, instead of the plan's")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..body.body import Body
+from ..cli.counts import count
 from ..models.rope.camera import box_feature
 from ..models.rope.config import OPEN
 from ..models.rope.network import Rope
@@ -176,7 +177,10 @@ def _models(weights: list[Path] | None, names: list[str] | None, untrained: bool
 
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Draw how much an occluder at each place disturbs Rope.")
+    parser = argparse.ArgumentParser(
+        prog="python -m inference_backend.evaluation.sensitivity",
+        description="Draw how much an occluder at each place disturbs Rope.",
+    )
     parser.add_argument(
         "--out", type=Path, required=True, help="picture (PNG); grids (.npz), figures (.json) beside it"
     )
@@ -189,16 +193,18 @@ def main() -> int:
     parser.add_argument("--video", type=Path, help="a clip; default: a posed body whose truth is known")
     parser.add_argument("--frame", type=int, default=0, help="which of its frames")
     parser.add_argument("--data", type=Path, help="prepared motion: figures are means over people in it")
-    parser.add_argument("--count", type=int, default=24, help="how many people of --data")
+    parser.add_argument("--count", type=count, default=24, help="how many people of --data")
     parser.add_argument("--deviation", action="store_true", help="measure from the prediction without an occluder")
     parser.add_argument("--shape", choices=(*SHAPES, "all"), default="all")
-    parser.add_argument("--patch", type=int, default=40, help=f"side of the square, for a crop of {CROP} pixels")
-    parser.add_argument("--stride", type=int, default=10, help="from place to place, likewise")
+    parser.add_argument("--patch", type=count, default=40, help=f"side of the square, for a crop of {CROP} pixels")
+    parser.add_argument("--stride", type=count, default=10, help="from place to place, likewise")
     parser.add_argument("--reduce", choices=("max", "mean"), default="max", help="over joints")
     options = parser.parse_args()
+    if options.out.suffix.lower() != ".png":
+        parser.error(f"the picture {options.out.name} has to be a .png")
     try:
         models = _models(options.weights, options.names, options.untrained)
-        if not (0 < options.patch <= CROP // 2 and 0 < options.stride <= CROP):
+        if options.patch > CROP // 2 or options.stride > CROP:
             raise RecoverError(
                 ErrorCode.BAD_SETTING, "The patch is 1 to 112 pixels and the stride 1 to 224.", "Choose other numbers."
             )
@@ -229,18 +235,26 @@ def main() -> int:
                 rounded = {key: round(float(value), 1) for key, value in row_of.items()}
                 lines.append({"weights": name, "shape": shape, "places": plain.shape[:2], **rounded})
                 print(json.dumps(lines[-1]), flush=True)
+        _write(options.out, found, lines)
     except RecoverError as error:
         print(f"Error: {error.sentence}\n{error.remedy}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"Error: {options.out} cannot be written ({error}).\nChoose another folder.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _write(path: Path, found: dict[str, dict[str, Any]], lines: list[dict[str, Any]]) -> None:
+    """Grids and figures beside the picture."""
     arrays = {
         "_".join((*([name] if len(found) > 1 else []), shape, kind)): grid
         for name, row in found.items()
         for shape, pair in row.items()
         for kind, grid in zip(("mpjpe", "pa"), pair, strict=True)
     }
-    np.savez(options.out.with_suffix(".npz"), **arrays)
-    options.out.with_suffix(".json").write_text(json.dumps(lines, indent=1), encoding="utf-8")
-    return 0
+    np.savez(path.with_suffix(".npz"), **arrays)
+    path.with_suffix(".json").write_text(json.dumps(lines, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from ..cli.counts import count
 from ..models.rope.config import ABLATIONS
 from ..protocol.errors import ErrorCode, RecoverError
 from .loop import Budget, Loop, choose_device, resume_path, seconds_spent
@@ -76,9 +77,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--call-minutes", type=float, help="stop this call after so long; go on later with --resume")
     parser.add_argument("--init-from", type=Path, help="weights to start from, with a fresh optimiser")
     parser.add_argument("--landmarks", type=Path, help="weights whose landmark encoder is taken, trained elsewhere")
-    parser.add_argument("--steps", type=int, help="stop after so many steps of each stage")
-    parser.add_argument("--batch", type=int, help="windows a step, instead of the plan's")
-    parser.add_argument("--frames", type=int, help="frames a window, instead of the plan's")
+    parser.add_argument("--steps", type=count, help="stop after so many steps of each stage")
+    parser.add_argument("--batch", type=count, help="windows a step, instead of the plan's")
+    parser.add_argument("--frames", type=count, help="frames a window, at most the plan's")
     parser.add_argument("--save-every", type=float, default=120, help="seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -91,19 +92,17 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         device = choose_device(arguments.device)
-        size = SIZES[("gpu" if device.type == "cuda" else "cpu") if arguments.size == "auto" else arguments.size]
-        size = _changed(size, arguments.batch, arguments.frames)
+        name = ("gpu" if device.type == "cuda" else "cpu") if arguments.size == "auto" else arguments.size
         if device.type == "cuda":
             torch.set_float32_matmul_precision("high")
         deadline = None if arguments.call_minutes is None else time.monotonic() + 60 * arguments.call_minutes
         if arguments.stage == "trajectory":
-            name = ("gpu" if device.type == "cuda" else "cpu") if arguments.size == "auto" else arguments.size
             train_trajectory(arguments, name, device, deadline, _say)
             return 0
         if arguments.stage in ("rope", *ROPE_STAGES):
-            name = ("gpu" if device.type == "cuda" else "cpu") if arguments.size == "auto" else arguments.size
             train_rope(arguments, name, device, deadline, _say)
             return 0
+        size = _changed(SIZES[name], arguments.batch, arguments.frames)
         stages = STAGES if arguments.stage == "all" else (arguments.stage,)
         for number, stage in enumerate(stages):
             plan = size.plans[stage]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..body.body import Body
+from ..cli.counts import count
 from ..models.moro.checkpoint import load_network
 from ..models.moro.fit_body import BodyFitting
 from ..models.moro.network import Moro
@@ -84,8 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with prepared motion")
     parser.add_argument("--split", choices=("val", "test"), default="test")
-    parser.add_argument("--clips", type=int, default=12)
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--clips", type=count, default=12)
+    parser.add_argument("--frames", type=count, default=60)
     arguments = parser.parse_args(argv)
     try:
         body = flat_handed(Body.load(None))

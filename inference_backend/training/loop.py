@@ -225,7 +225,11 @@ class Loop:
                 self._board.add_scalar(f"train/{name}", value, self.step)
 
     def save(self, validate: bool = True) -> dict[str, float]:
-        """Write the resume file and the stage's model; returns the validation's figures."""
+        """Write the resume file and the stage's model; returns the validation's figures.
+
+        Raises:
+            RecoverError: they cannot be written.
+        """
         self.average.swap()
         figures = self.stage.validate() if validate else {}
         self.stage.save(self.seconds, self.step)
@@ -244,10 +248,17 @@ class Loop:
         tensors["torch_generator"] = self._own_generator()
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         meta = {"step": self.step, "seconds": self.seconds, "stage": self.stage.name}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        save_file(tensors, str(temporary), metadata={"loop": json.dumps(meta)})
-        temporary.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(tensors, str(temporary), metadata={"loop": json.dumps(meta)})
+            temporary.replace(self.path)
+        except (SafetensorError, OSError) as error:
+            raise RecoverError(
+                ErrorCode.BAD_OUTPUT,
+                f"The training could not be saved to {self.path} ({error}).",
+                "Choose a folder that can be written to and has space.",
+            ) from error
         return figures
 
     def restore(self) -> None:

@@ -42,6 +42,15 @@ def write_card(target: Path, template: str, notes: str, values: dict[str, object
     return card
 
 
+def _read(notes: Path) -> str:
+    try:
+        return notes.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT, f"The notes {notes} cannot be read ({error}).", "Name a text file in UTF-8."
+        ) from error
+
+
 def bundle_command(
     module: str, about: str | None, bundle: Callable[[Path, Path, str], Path], argv: list[str] | None = None
 ) -> int:
@@ -52,7 +61,7 @@ def bundle_command(
     parser.add_argument("--notes", type=Path, help="text file whose contents go into the model card")
     arguments = parser.parse_args(argv)
     try:
-        notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes else ""
+        notes = _read(arguments.notes) if arguments.notes else ""
         print(f"Wrote {arguments.out} and {bundle(arguments.trained, arguments.out, notes)}.")
     except RecoverError as error:
         print(error, file=sys.stderr)

@@ -1,5 +1,6 @@
 """How the simulated body does on made motions: `python -m inference_backend.evaluation.physics`."""
 
+import argparse
 import time
 
 import numpy as np
@@ -44,8 +45,9 @@ def run(humanoid: Humanoid, gait: gaits.Gait, assist: Assist, *, labelled: bool,
     return rows
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print the table."""
+    argparse.ArgumentParser(prog="python -m inference_backend.evaluation.physics", description=__doc__).parse_args(argv)
     body = Body.load()
     humanoid = make_humanoid(body, np.zeros(10))
     soles = humanoid.soles

@@ -45,7 +45,6 @@ def _pose_legs(soles: Soles, path: Array, hip_height: Array, feet: Array) -> tup
         rest = [
             np.arctan2(-(J[b] - J[a])[2], -(J[b] - J[a])[1]) for a, b in ((1 + side, 4 + side), (4 + side, 7 + side))
         ]
-        ankle = J[7 + side, 1] - (soles.points[side] @ soles.flat[side].T)[:, 1].min()
         ankle = (J[7 + side] @ soles.flat[side].T)[1] - (soles.points[side] @ soles.flat[side].T)[:, 1].min()
         down = hip_height - ankle - feet[:, side, 1]
         ahead = feet[:, side, 0] - path

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...body.body import Body
+from ...cli.counts import count
 from ...geometry.blazepose import INDEX
 from ...geometry.feet import find_soles
 from ...geometry.forward_kinematics import pose_joints
@@ -213,9 +214,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--estimators", nargs="*", choices=_ESTIMATORS, default=["kinematic", "moro"])
     parser.add_argument("--weights", type=Path, help="MoRo weights; the bundled ones by default")
     parser.add_argument("--rope-weights", type=Path, help="Rope weights; the bundled ones by default")
-    parser.add_argument("--steps", type=int, nargs="*", default=[5], help="decoding steps, a row for each")
-    parser.add_argument("--clips", type=int, default=20, help="motions; each is seen clear and occluded")
-    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--steps", type=count, nargs="*", default=[5], help="decoding steps, a row for each")
+    parser.add_argument("--clips", type=count, default=20, help="motions; each is seen clear and occluded")
+    parser.add_argument("--frames", type=count, default=120)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
     arguments = parser.parse_args(argv)

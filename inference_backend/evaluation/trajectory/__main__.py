@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from ...body.body import Body
+from ...cli.counts import count
 from ...pipeline.cache import StageCache
 from ...pipeline.identity import file_sha256
 from ...pipeline.settings import RecoverSettings
@@ -114,6 +115,13 @@ def _scores(pairs: list[Pair], paths: list[np.ndarray], away: list[np.ndarray]) 
     )
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"that is no JSON ({error}); write it like '{{\"world\": {{}}}}'") from error
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     ways = _ways(None, RecoverSettings())
@@ -121,9 +129,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
     parser.add_argument("--out", type=Path, required=True, help="folder for scores.json and what stages leave")
     parser.add_argument("--weights", type=Path, help="of the denoiser; the bundled ones by default")
-    parser.add_argument("--settings", type=json.loads, default={}, help="of all other stages, JSON as for recover")
-    parser.add_argument("--clips", type=int, default=8, help="motions; each is seen in every kind of clip")
-    parser.add_argument("--frames", type=int, default=240)
+    parser.add_argument("--settings", type=_json, default={}, help="of all other stages, JSON as for recover")
+    parser.add_argument("--clips", type=count, default=8, help="motions; each is seen in every kind of clip")
+    parser.add_argument("--frames", type=count, default=240)
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
     parser.add_argument("--ways", nargs="*", choices=sorted(ways), default=list(ways))
     parser.add_argument("--split", choices=("val", "test"), default="val")

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ...body.body import Body
+from ...cli.counts import count
 from ...protocol.errors import RecoverError
 from ..mocap import MocapClip, read_split
 from .archive import write_archive
@@ -71,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the prepared motion")
     parser.add_argument("--splits", nargs="*", choices=SPLITS, default=SPLITS)
     parser.add_argument("--low-rate", action="store_true", help="also the packs whose source has 12 keys a second")
-    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--workers", type=count, default=1, help="processes")
     parser.add_argument("--pictures", type=Path, help="folder for drawn frames (needs matplotlib)")
     arguments = parser.parse_args(argv)
     body = Body.load(None)

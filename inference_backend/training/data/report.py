@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...body.body import Body
+from ...cli.counts import count
 from ...geometry.blazepose import BODY
 from ...protocol.errors import RecoverError
 from .archive import read_archive
@@ -88,8 +89,8 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m inference_backend.training.data.report", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with prepared motion")
-    parser.add_argument("--windows", type=int, default=512)
-    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--windows", type=count, default=512)
+    parser.add_argument("--frames", type=count, default=64)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     try:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...body.body import Body
+from ...protocol.errors import ErrorCode, RecoverError
 from ...protocol.skeleton import BODY_JOINTS
 from .archive import ANGLE_UNIT, LENGTH_UNIT, MotionArchive
 
@@ -67,11 +68,15 @@ class MotionWindows:
         """Windows from clips of at least `frames` frames, longer clips more often.
 
         Raises:
-            ValueError: no clip is that long.
+            RecoverError: no clip is that long.
         """
         weight = (self._length - frames + 1).clamp(min=0).float()
         if not (weight > 0).any():
-            raise ValueError(f"no clip has {frames} frames")
+            raise RecoverError(
+                ErrorCode.BAD_SETTING,
+                f"No clip of the prepared motion has {frames} frames.",
+                "Ask for shorter windows.",
+            )
         clip = torch.multinomial(weight, batch, replacement=True, generator=self.generator)
         length, spare = self._length[clip].float(), (self._length[clip] - frames).float()
         speed = torch.ones_like(spare)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ...body.body import Body
+from ...cli.counts import count
 from ...models.moro.checkpoint import network_from, read_released_backbone, read_released_tokenizer
 from ...models.moro.config import RESEARCH, MoroConfig
 from ...models.moro.connections import Connections, connections_from_tables, read_connections
@@ -176,9 +177,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="a set of single images; may be given several times",
     )  # fmt: skip
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long")
-    parser.add_argument("--steps", type=int, help="instead of the stage's own number")
-    parser.add_argument("--batch", type=int, help="clips a step, instead of the stage's own number")
-    parser.add_argument("--frames", type=int, help="frames a clip, instead of the stage's own number")
+    parser.add_argument("--steps", type=count, help="instead of the stage's own number")
+    parser.add_argument("--batch", type=count, help="clips a step, instead of the stage's own number")
+    parser.add_argument("--frames", type=count, help="frames a clip, at most the stage's own number")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--resume", action="store_true", help="go on where the resume file in the output folder stops")
     parser.add_argument("--save-every", type=float, default=600, help="seconds")

@@ -63,7 +63,7 @@ def _start(stage: str, out: Path, given: Path | None) -> Path | None:
 
 def _changed(size: RopeSize, batch: int | None, frames: int | None) -> RopeSize:
     plans = {
-        name: replace(plan, batch=batch or plan.batch, frames=frames or plan.frames)
+        name: replace(plan, batch=batch or plan.batch, frames=min(frames or plan.frames, plan.frames))
         for name, plan in size.plans.items()
     }
     return replace(size, plans=plans)

@@ -106,6 +106,12 @@ def test_command_says_what_is_wrong(tmp_path, monkeypatch, capsys, wrong):
     assert "Error:" in capsys.readouterr().err
 
 
+def test_command_wants_a_picture_and_a_folder_for_it(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "--untrained", "--out", tmp_path / "map.txt")
+    assert "map.txt has to be a .png" in capsys.readouterr().err
+
+
 def test_command_on_a_clip(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     if not list((Path(command.__file__).parents[1] / "models" / "pose_landmarker").glob("*.task")):

@@ -7,7 +7,7 @@ from inference_backend.evaluation.physics import __main__ as table
 
 def test_the_table_shows_what_the_simulated_body_gains_and_costs(monkeypatch, capsys):
     monkeypatch.setattr(table, "SECONDS", 3.0)
-    table.main()
+    table.main([])
     lines = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][1:]
     slip = {name.removeprefix("| "): tuple(map(float, cell.split(" -> "))) for name, cell, *_ in lines}
     assert len(slip) == 5

@@ -46,6 +46,14 @@ def test_variants_are_trained_alike_and_listed(prepared, tmp_path, monkeypatch, 
     assert not any(kept for name, kept in same.items() if name.startswith(("encoders.", "pose_in.")))
 
 
+def test_damaged_figures_are_named(tmp_path, capsys):
+    arguments = ["--data", str(tmp_path), "--out", str(tmp_path), "--steps", "1", "--device", "cpu"]
+    for content in ("{", "[]", '{"recipe": {}}'):
+        (tmp_path / "ablation.json").write_text(content, encoding="utf-8")
+        assert rope_ablation.main(arguments) == 1
+        assert "ablation.json" in capsys.readouterr().err
+
+
 def test_missing_data_says_how_to_make_it(tmp_path, capsys):
     arguments = ["--data", str(tmp_path), "--out", str(tmp_path), "--steps", "1", "--device", "cpu"]
     assert rope_ablation.main(arguments) == 1

@@ -61,6 +61,12 @@ def test_clips_too_long_for_any_motion_are_refused(shared, tmp_path, capsys):
     assert "1000000 frames" in capsys.readouterr().err
 
 
+def test_settings_that_are_no_json_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--mocap", str(tmp_path), "--out", str(tmp_path), "--settings", "{"])
+    assert "no JSON" in capsys.readouterr().err
+
+
 def test_what_clips_are_made_with_is_part_of_what_they_are(shared, tmp_path, monkeypatch):
     """Stages of an earlier run are not taken for those of clips that are made otherwise."""
     recipes = []

@@ -124,6 +124,13 @@ def test_a_damaged_resume_file_is_refused(tmp_path):
     assert caught.value.code == ErrorCode.BAD_INPUT
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RecoverError) as caught:
+        loop(Line(), tmp_path / "file", 1).run()
+    assert caught.value.code == ErrorCode.BAD_OUTPUT
+
+
 def test_a_step_without_a_finite_gradient_is_left_out(tmp_path):
     stage = Line()
     broken = loop(stage, tmp_path, 3)

@@ -73,3 +73,9 @@ def test_a_data_set_is_recovered_and_scored(rich_of_the_sample: Path, tmp_path: 
 def test_what_is_wrong_with_the_folder_is_told(tmp_path: Path, capsys):
     assert main(["--dataset", "emdb", "--root", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert "P0 to P9" in capsys.readouterr().err
+
+
+def test_a_list_that_cannot_be_read_is_named(tmp_path: Path, capsys):
+    given = ["--dataset", "3dpw-occ", "--root", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main([*given, "--sequences", str(tmp_path / "none.txt")]) == 1
+    assert "none.txt" in capsys.readouterr().err

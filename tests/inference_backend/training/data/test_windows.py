@@ -3,6 +3,7 @@ import pytest
 import roma
 import torch
 
+from inference_backend.protocol.errors import RecoverError
 from inference_backend.training.data.archive import read_archive
 from inference_backend.training.data.posing import PosedBody
 from inference_backend.training.data.windows import MotionWindows, mirrored
@@ -37,7 +38,7 @@ def test_speed_changes_keep_rotations_smooth(archive, body, generator):
 def test_clips_that_are_too_short_are_not_drawn(archive, body, generator):
     drawn = MotionWindows(archive, body, generator, augment=False).draw(8, 80)
     assert (drawn.betas == drawn.betas[:1]).all()
-    with pytest.raises(ValueError, match="100 frames"):
+    with pytest.raises(RecoverError, match="100 frames"):
         MotionWindows(archive, body, generator).draw(8, 100)
 
 

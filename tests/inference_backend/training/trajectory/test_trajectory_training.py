@@ -203,6 +203,8 @@ def test_a_bundle_has_a_card_and_a_limit(prepared, tmp_path, monkeypatch, capsys
     assert hashlib.sha256(target.read_bytes()).hexdigest() in text
     for words in ("7 steps, 1.5 minutes", "mocap.cs.cmu.edu", "Measured: nothing yet.", stage.body.sha256):
         assert words in text
+    assert bundling.main([*arguments[:-1], str(tmp_path / "none.md")]) == 1
+    assert "none.md" in capsys.readouterr().err
     monkeypatch.setattr(bundling, "LARGEST_MB", 0.01)
     assert bundling.main(arguments) == 1
     assert not target.exists()
