@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from ..protocol.errors import ErrorCode, RecoverError
-from ..protocol.messages import BadMessage, checked
+from ..protocol.typed_json import WrongType, checked
 from ..stages.camera.settings import CameraSettings
 from ..stages.contacts.settings import ContactSettings
 from ..stages.estimate.kinematic.settings import KinematicSettings
@@ -67,7 +67,7 @@ class RecoverSettings:
         """Settings from JSON data.
 
         Args:
-            data: a JSON object such as `{"people": {"max_people": 2}}`.
+            data: a JSON object such as `{"people": {"people": 2}}`.
 
         Raises:
             RecoverError: `BAD_SETTING` naming the setting that is unknown, of the wrong type or out of range.
@@ -88,7 +88,7 @@ def _read(cls: type, data: Any, prefix: str) -> Any:
         try:
             nested = isinstance(hint, type) and is_dataclass(hint)
             values[name] = _read(hint, value, f"{prefix}{name}.") if nested else checked(value, hint, prefix + name)
-        except BadMessage as error:
+        except WrongType as error:
             raise _bad(f"The setting {error}") from error
     return cls(**values)
 

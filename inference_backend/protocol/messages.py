@@ -8,13 +8,12 @@ keys are ignored, so that a message can gain an optional one without a new proto
 """
 
 import json
-import sys
-import types
 import typing
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Final
 
 from .errors import ErrorCode, RecoverError
+from .typed_json import WrongType, checked
 
 MAX_LINE_BYTES: Final[int] = 1 << 20
 """Longest line either side may send, its newline included."""
@@ -282,9 +281,12 @@ def decode(line: bytes) -> Message:
         raise BadMessage(f"The message type {data['type']!r} is unknown.")
     values = {}
     hints = typing.get_type_hints(cls)
-    for entry in fields(cls):
-        if entry.name in data:
-            values[entry.name] = checked(data[entry.name], hints[entry.name], f"{cls.type}.{entry.name}")
+    try:
+        for entry in fields(cls):
+            if entry.name in data:
+                values[entry.name] = checked(data[entry.name], hints[entry.name], f"{cls.type}.{entry.name}")
+    except WrongType as error:
+        raise BadMessage(str(error)) from error
     try:
         return cls(**values)
     except TypeError as error:
@@ -293,50 +295,6 @@ def decode(line: bytes) -> Message:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def checked(value: Any, hint: Any, name: str) -> Any:
-    """A JSON value as the type that an annotation asks for; whole numbers count as floats.
-
-    Args:
-        value: what `json.loads` gave.
-        hint: `bool`, `int`, `float`, `str`, `dict[str, Any]`, `Any`, a list or tuple of these, or a union with None.
-        name: what to call the value in the error.
-
-    Raises:
-        BadMessage: it is of another type.
-    """
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return value
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in inner:
-            return None
-        return checked(value, next(kind for kind in inner if kind is not type(None)), name)
-    if origin is list and isinstance(value, list):
-        return [checked(item, inner[0], f"{name}[{i}]") for i, item in enumerate(value)]
-    if origin is tuple and isinstance(value, list):
-        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
-        if len(kinds) == len(value):
-            pairs = zip(value, kinds, strict=True)
-            return tuple(checked(item, kind, f"{name}[{i}]") for i, (item, kind) in enumerate(pairs))
-    if origin is dict and isinstance(value, dict):
-        return value
-    if hint is float:
-        if type(value) in (int, float) and abs(value) <= sys.float_info.max:
-            return float(value)
-    elif hint in _SPOKEN and type(value) is hint:
-        return value
-    raise BadMessage(f"{name} should be {_spoken(hint)}, not {value!r:.80}.")
-
-
-_SPOKEN: Final[dict[type, str]] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-
-
-def _spoken(hint: Any) -> str:
-    if typing.get_origin(hint) in (list, tuple):
-        return "a list of the right length"
-    return _SPOKEN.get(hint, "an object")
 
 
 def error_of(message: Error) -> RecoverError:
