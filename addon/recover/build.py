@@ -11,6 +11,7 @@ from ..jobs.job import Job
 from ..result.body_file import read_body
 from ..result.camera import Footage
 from ..result.scene import BuildSettings, Take, build_take
+from ..result.unfinished import Unfinished
 from .account import summary
 from .origin import remember
 from .plan import Plan
@@ -51,26 +52,33 @@ def build_folder(
     yield 0.05
     plan.timeline.save(folder)
     times = plan.timeline.key_times(result.time_s, result.frame_index)
-    settings = BuildSettings(plan.clip, plan.footage, position_only=plan.position_only)
+    shown = plan.footage if plan.footage and plan.footage.path.is_file() else None  # it may have gone while we waited
+    settings = BuildSettings(plan.clip, shown, position_only=plan.position_only)
     steps = build_take(plan.scene(), result, body, times, settings)
-    while True:
-        try:
-            fraction, _ = next(steps)
-        except StopIteration as end:
-            take: Take = end.value
-            break
-        yield 0.05 + 0.9 * fraction
-        plan.scene()  # it may have gone while we waited
-    for person in take.people:
-        remember(
-            person.armature,
-            person.person_id,
-            result,
-            folder,
-            plan.request,
-            position_only=plan.position_only,
-            version=version,
-        )
+    unfinished = Unfinished()
+    try:
+        while True:
+            try:
+                with unfinished.watching():
+                    fraction, _ = next(steps)
+            except StopIteration as end:
+                take: Take = end.value
+                break
+            yield 0.05 + 0.9 * fraction
+            plan.scene()  # it may have gone while we waited
+        for person in take.people:
+            remember(
+                person.armature,
+                person.person_id,
+                result,
+                folder,
+                plan.request,
+                position_only=plan.position_only,
+                version=version,
+            )
+    except BaseException:  # also when nobody waits for the rest any more
+        unfinished.remove()
+        raise
     bpy.ops.ed.undo_push(message="Recover Motion")
     return result, take
 

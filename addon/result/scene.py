@@ -119,7 +119,9 @@ def build_take(
                     if like is None:
                         objects.mesh.data.materials.append(material)
                 yield (done + (part + 1) / 3) / total, label
-            if settings.unseen_markers:
+    if settings.unseen_markers:
+        for _, shot_times, people in shots:
+            for person in people:
                 _mark_unseen(scene, person_name(person.person_id), person.valid, shot_times)
     return take
 
