@@ -24,7 +24,8 @@ from ..result.actions import write_action
 from .probe import property_values
 from .source_motion import Clip, read_clip
 from .space import Space, space_of
-from .target_rig import Target, check_target, read_target
+from .target_checks import check_target
+from .target_rig import Target, read_target
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..core.retarget.rotations import angle_between
 from ..core.retarget.skeletons import Array
 from .source_motion import read_clip
 from .space import other_side, space_of
-from .target_rig import check_evaluated
+from .target_checks import check_evaluated
 
 _FRAMES: Final = 60
 _PART_RULE: Final = ("ankle", "collar")

@@ -17,7 +17,7 @@ from .override import local_override
 from .presets_folder import file_name, own_folder, save_map
 from .settings import RecoverMotionPair
 from .source_motion import is_source
-from .target_rig import check_target
+from .target_checks import check_target
 
 
 def _active(context: bpy.types.Context) -> RecoverMotionPair | None:
