@@ -37,7 +37,8 @@ class Pair:
         pred_camera, ref_camera: `[T,J,3]`, in the camera's axes.
         pred_world, ref_world: `[T,J,3]`, each in a world of its own with y up.
         visible: `[T,J]`, or None where it is not known which joints the camera sees.
-        pred_feet, ref_feet: `[T,F,3]`, points of the soles in the two worlds, or None: ankles and balls of the feet.
+        pred_feet, ref_feet: `[T,F,3]`, points of the soles, each in axes that stand still, or None: ankles and balls of
+            the feet.
         pred_vertices, ref_vertices: `[T,V,3]`, camera's axes, meshes of one topology, or None.
     """
 

@@ -1,6 +1,7 @@
 """What a result says of one person, in the joints and frames of a reference."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import roma
@@ -14,9 +15,14 @@ from ..protocol.skeleton import BODY_JOINTS
 from .datasets.pickled_arrays import load_pickled
 from .datasets.sequence import SMPL_JOINTS, ReferenceSequence
 from .datasets.smpl import SmplBody
+from .metrics import align
 from .protocols import Pair
 
 Array = NDArray[np.float64]
+
+SMPL_SOLES: Final = (3216, 3387, 6617, 6787)
+"""Vertices of SMPL's mesh under the left and the right foot, at which MoRo and WHAM measure sliding."""
+_SMPL_VERTICES: Final = 6890
 
 
 class SmplTransfer:
@@ -80,7 +86,8 @@ def pair_of(result: Result, sequence: ReferenceSequence, transfer: SmplTransfer 
         transfer: brings the recovered body onto SMPL, for references that are SMPL; None compares joints by name.
 
     Returns:
-        Joints that both have; NaN in frames where nobody was recovered.
+        Joints that both have; NaN in frames where nobody was recovered. With meshes of SMPL, the points of the feet are
+        `SMPL_SOLES`.
     """
     wanted = [i for i, name in enumerate(sequence.joint_names) if transfer or name in BODY_JOINTS]
     names = tuple(sequence.joint_names[i] for i in wanted)
@@ -99,6 +106,7 @@ def pair_of(result: Result, sequence: ReferenceSequence, transfer: SmplTransfer 
         vertices = None
         if transfer and sequence.joint_names == SMPL_JOINTS:
             joints, vertices = transfer(person, rows)
+            vertices = np.where(known[:, None, None], vertices, np.nan)
         else:
             joints = person.motion.joints_world[rows].astype(np.float64)[:, [BODY_JOINTS.index(name) for name in names]]
         joints = np.where(known[:, None, None], joints, np.nan)
@@ -106,7 +114,8 @@ def pair_of(result: Result, sequence: ReferenceSequence, transfer: SmplTransfer 
         if best is None or distance < best[0]:
             best = distance, joints, vertices
     world = np.full(reference.shape, np.nan) if best is None else best[1]
-    mesh = None if best is None or best[2] is None else to_camera(best[2])
+    mesh = None if best is None else best[2]
+    soles = None if mesh is None else soles_of(sequence)
     return Pair(
         name=sequence.name,
         fps=sequence.fps,
@@ -116,9 +125,28 @@ def pair_of(result: Result, sequence: ReferenceSequence, transfer: SmplTransfer 
         pred_world=world,
         ref_world=reference if sequence.joints_world is None else sequence.joints_world[:, wanted],
         visible=None if sequence.visible is None else sequence.visible[:, wanted],
-        pred_vertices=mesh,
+        pred_feet=None if mesh is None or soles is None else mesh[:, list(SMPL_SOLES)],
+        ref_feet=soles,
+        pred_vertices=None if mesh is None else to_camera(mesh),
         ref_vertices=None if mesh is None else sequence.vertices_camera,
     )
+
+
+def soles_of(sequence: ReferenceSequence) -> Array | None:
+    """Points under the feet `[T,4,3]` of a reference's mesh, metres, in axes that stand still; NaN in frames without a
+    reference. None where there is no mesh of SMPL.
+    """
+    vertices, world = sequence.vertices_camera, sequence.joints_world
+    if vertices is None or vertices.shape[1] != _SMPL_VERTICES:
+        return None
+    soles = vertices[:, list(SMPL_SOLES)]
+    if sequence.still or world is None:
+        return soles
+    # The joints are known in both axes, so they tell where the camera is.
+    out = np.full(soles.shape, np.nan)
+    for t in np.flatnonzero(np.isfinite(sequence.joints_camera).all((1, 2)) & np.isfinite(world).all((1, 2))):
+        out[t] = align(sequence.joints_camera[t], world[t], scale=False)(soles[t])
+    return out
 
 
 def _distance(joints: Array, reference: Array, K: Array | None) -> float:

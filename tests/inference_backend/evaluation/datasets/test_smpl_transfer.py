@@ -6,12 +6,13 @@ import pytest
 import roma
 import torch
 from scipy.sparse import csc_matrix
+from scipy.spatial.transform import Rotation
 
 from inference_backend.body.body import Body
-from inference_backend.evaluation.datasets.sequence import SMPL_JOINTS, ReferenceSequence
+from inference_backend.evaluation.datasets.sequence import SMPL_JOINTS, ReferenceSequence, move
 from inference_backend.evaluation.datasets.smpl import BodyModels
-from inference_backend.evaluation.protocols import evaluate
-from inference_backend.evaluation.recovered import SmplTransfer, pair_of
+from inference_backend.evaluation.protocols import Pair, evaluate
+from inference_backend.evaluation.recovered import SMPL_SOLES, SmplTransfer, pair_of, soles_of
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.protocol.result_format import Motion, PersonResult, Result
 
@@ -97,6 +98,24 @@ def test_meshes_and_joints_are_those_of_smpl(body: Body, body_models: Path, tmp_
     scores = evaluate([pair], "moro")
     assert scores["GMPJPE"] == pytest.approx(0, abs=1e-3)
     assert scores["PVE"] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_sliding_is_measured_under_the_soles_of_smpl(still: bool):
+    """A reference that stands before a camera that stands or walks: its soles do not move, those of a shift do."""
+    rng = np.random.default_rng(1)
+    joints, mesh = np.tile(rng.normal(size=(24, 3)), (5, 1, 1)), np.tile(rng.normal(size=(6890, 3)), (5, 1, 1))
+    turns = Rotation.from_rotvec(np.zeros((5, 3)) if still else rng.normal(size=(5, 3))).as_matrix()
+    places = np.zeros((5, 3)) if still else rng.normal(size=(5, 3))
+    reference = ReferenceSequence(
+        "clip", Path("none"), 30.0, np.arange(5), None, None, SMPL_JOINTS, move(joints, turns, places), joints,
+        vertices_camera=move(mesh, turns, places), still=still,
+    )  # fmt: skip
+    soles = soles_of(reference)
+    np.testing.assert_allclose(soles, mesh[:, list(SMPL_SOLES)], atol=1e-9)
+    moved = soles + 0.004 * np.arange(5)[:, None, None] * [0, 0, 1]
+    pair = Pair("clip", 30.0, SMPL_JOINTS, joints, joints, joints, joints, pred_feet=moved, ref_feet=soles)
+    assert evaluate([pair], "moro")["Sliding"] == pytest.approx(4)
 
 
 def test_a_matrix_of_another_mesh_is_told(body: Body, body_models: Path, tmp_path: Path):
