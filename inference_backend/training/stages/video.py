@@ -1,6 +1,6 @@
 """Video training (MoRo section 3.6): evidence over time, with confidence-guided masking; and the smoother alone.
 
-Half of the steps mask at random. The other half runs the network once on nothing but MASK, keeps what it is sure of as
+Half of the steps mask at random, or everything. The other half runs the network once on nothing but MASK, keeps what it is sure of as
 its own input, and learns to say the rest: this is what iterative decoding asks of it.
 """
 
