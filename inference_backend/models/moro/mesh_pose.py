@@ -23,7 +23,7 @@ _HELD: Final = (10, 11)
 """The toes keep the rotation that they have."""
 _ITERATIONS: Final = 3
 _FRAMES_AT_ONCE: Final = {"cuda": 256}
-_FRAMES_AT_ONCE_ELSEWHERE: Final = 8
+_FRAMES_AT_ONCE_ELSEWHERE: Final = 16
 """So many stay in a processor's cache."""
 _DAMPING: Final = 1e-3
 """Square metres: what a joint's vertices must outweigh to turn it (one vertex at 3 cm, or ten at 1 cm)."""
@@ -40,15 +40,16 @@ class MeshPose:
 
     def __init__(self, body: Body, vertex_ids: NDArray[np.int64], betas: Tensor) -> None:
         ids = torch.from_numpy(np.asarray(vertex_ids)).to(body.v_template.device)
-        below = _below().to(body.v_template)
+        self._free = torch.tensor([j for j in range(_JOINTS) if j not in _HELD], device=ids.device)
+        self._below = _below().to(body.v_template)[self._free]  # [20,22]
         weights = fold_to_body(body.lbs_weights[ids])  # [V,22]
         rest = body.v_template[ids] + body.shapedirs[ids] @ betas
         joints = body.rest_joints(betas)[:_JOINTS]
-        self._body, self._betas, self._below = body, betas, below
-        self._carried = weights[..., None] * (rest[:, None] - joints)  # [V,22,3]
-        self._weights = weights
-        self._weights_below = weights @ below.T  # [V,22]
-        self._free = torch.tensor([j for j in range(_JOINTS) if j not in _HELD], device=ids.device)
+        self._body, self._betas = body, betas
+        carried = weights[..., None] * (rest[:, None] - joints)
+        self._carried = carried.permute(1, 2, 0).contiguous()  # [22,3,V]
+        self._weights = weights.T[:, None].contiguous()  # [22,1,V]
+        self._weights_below = (self._below @ weights.T)[:, None]  # [20,1,V]
 
     def refine(
         self, meshes: Tensor, rotations: Tensor, transl: Tensor, iterations: int = _ITERATIONS
@@ -76,12 +77,11 @@ class MeshPose:
 
     def _step(self, meshes: Tensor, rotations: Tensor, transl: Tensor) -> tuple[Tensor, Tensor]:
         joints, world = self._body.skeleton(self._betas, rotations[:, 0], rotations[:, 1:], transl)
-        single = torch.einsum("njab,vjb->nvja", world, self._carried)
-        single += self._weights[..., None] * joints[:, None]
-        levers = torch.einsum("kj,nvja->nvka", self._below, single)
-        miss = meshes - levers[:, :, 0]
-        levers -= self._weights_below[..., None] * joints[:, None]
-        turn, shift = self._solve(levers[:, :, self._free], miss)
+        single = world @ self._carried + joints[..., None] * self._weights  # [N,22,3,V]
+        levers = (self._below @ single.flatten(2)).unflatten(2, (3, -1))
+        miss = meshes.mT - levers[:, 0]
+        levers -= joints[:, self._free, :, None] * self._weights_below
+        turn, shift = self._solve(levers, miss)
         turns = torch.zeros_like(joints)
         turns[:, self._free] = turn
         parent = torch.cat((torch.eye(3).to(world).expand(len(world), 1, 3, 3), world[:, BODY_PARENTS[1:]]), 1)
@@ -91,17 +91,17 @@ class MeshPose:
 
     @staticmethod
     def _solve(levers: Tensor, miss: Tensor) -> tuple[Tensor, Tensor]:
-        """Turns `[N,K,3]` and a shift `[N,3]` from levers `[N,V,K,3]` and what is missing `[N,V,3]`."""
-        n, n_vertices, k, _ = levers.shape
-        columns = torch.cat((levers.flatten(2), miss), 2)
-        products = (columns.mT @ columns).double()
+        """Turns `[N,K,3]` and a shift `[N,3]` from levers `[N,K,3,V]` and what is missing `[N,3,V]`."""
+        n, k, _, n_vertices = levers.shape
+        rows = torch.cat((levers.flatten(1, 2), miss), 1)
+        products = (rows @ rows.mT).double()
         moments = products[:, : 3 * k, : 3 * k].unflatten(1, (k, 3)).unflatten(3, (k, 3)).transpose(2, 3)  # [N,K,K,3,3]
         trace = moments.diagonal(dim1=-2, dim2=-1).sum(-1)
         eye = torch.eye(3).to(moments)
         blocks = trace[..., None, None] * eye - moments.mT
         normal = products.new_zeros(n, 3 * k + 3, 3 * k + 3)
         normal[:, : 3 * k, : 3 * k] = blocks.transpose(2, 3).flatten(3, 4).flatten(1, 2)
-        lever = levers.sum(1).double()
+        lever = levers.sum(-1).double()
         cross = torch.stack([torch.linalg.cross(lever, axis.expand_as(lever)) for axis in eye], -1)  # [N,K,3,3]
         normal[:, : 3 * k, 3 * k :] = cross.flatten(1, 2)
         normal[:, 3 * k :, : 3 * k] = cross.flatten(1, 2).mT
@@ -110,7 +110,7 @@ class MeshPose:
         pull = products[:, : 3 * k, 3 * k :].unflatten(1, (k, 3))  # sum of c_a miss_b
         odd = pull - pull.mT
         right = torch.stack((odd[..., 1, 2], odd[..., 2, 0], odd[..., 0, 1]), -1).flatten(1)
-        right = torch.cat((right, miss.sum(1).double()), 1)
+        right = torch.cat((right, miss.sum(-1).double()), 1)
         found = torch.linalg.solve(normal, right).to(levers)
         return found[:, : 3 * k].unflatten(1, (k, 3)), found[:, 3 * k :]
 

@@ -42,6 +42,7 @@ _SIZE_SIGMA, _PROPORTIONS_SIGMA = 0.2, 2.0
 """How far a network's betas are off, in the body's standard deviations."""
 
 
+@one_thread()
 def follow(
     body: Body,
     observed: Observed,
@@ -75,13 +76,12 @@ def follow(
     turn = torch.eye(3, dtype=torch.float64) if whole.turn is None else whole.turn[0]
     root, place = turn @ rotations[:, 0], (turn @ pelvis[..., None])[..., 0]
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
-    with one_thread():
-        bones, weight = _motion_bones(figure, betas, rotations, pelvis) if witness is None else _witnessed(witness)
-        told = _with_bones(whole, turn @ bones.mT, weight)
-        known = known_size(figure, betas, _SIZE_SIGMA, _PROPORTIONS_SIGMA)
-        betas = fit_shape(figure, prior, told, start, settings, known)
-        start = replace(start, betas=betas[None])
-        found = solve_windows(figure, prior, told, start, settings, StageContext(device="cpu"))
+    bones, weight = _motion_bones(figure, betas, rotations, pelvis) if witness is None else _witnessed(witness)
+    told = _with_bones(whole, turn @ bones.mT, weight)
+    known = known_size(figure, betas, _SIZE_SIGMA, _PROPORTIONS_SIGMA)
+    betas = fit_shape(figure, prior, told, start, settings, known)
+    start = replace(start, betas=betas[None])
+    found = solve_windows(figure, prior, told, start, settings, StageContext(device="cpu"))
     local, _ = local_rotations(prior, found.z[0])
     root, place = turn.mT @ found.root[0], (turn.mT @ found.pelvis[0, ..., None])[..., 0]
     return torch.cat((root[:, None], local), 1), place, betas

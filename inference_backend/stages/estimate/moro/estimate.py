@@ -99,7 +99,9 @@ def estimate(
     model, vertex_ids = load_moro(settings, body, ctx.device)
     reads_landmarks = model.config.backbone is None
     solver = "cuda" if ctx.device.startswith("cuda") else "cpu"
-    fitting = BodyFitting(body.to(solver), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
+    small = reads_landmarks and solver == "cpu"
+    with one_thread(small):
+        fitting = BodyFitting(body.to(solver), vertex_ids, released=len(body.v_template) == SMPLX_VERTICES)
     observed = observe(video, track, camera)
     n_frames = len(observed.time_s)
 
@@ -108,7 +110,6 @@ def estimate(
     guide = None if guided_by is None else guided_by(model, vertex_ids)
     steps = settings.steps or (1 if reads_landmarks else 5)
     at_once = _WINDOWS_ON_CUDA if solver == "cuda" and reads_landmarks else 1
-    small = reads_landmarks and solver == "cpu"
     with one_thread(small):
         motion = recover_clip(model, source, steps, windows_at_once=at_once, progress=done.decoded, guide=guide)
     if not motion.is_finite() and model.dst_former.compute_dtype == torch.float16:
@@ -167,6 +168,7 @@ def _finite(betas: Tensor, rotations: Tensor, transl: Tensor) -> tuple[Tensor, T
     return betas.nan_to_num(), roma.special_procrustes(rotations), transl, good
 
 
+@one_thread()
 def _at_source(
     video: Video,
     track: PersonTrack,
