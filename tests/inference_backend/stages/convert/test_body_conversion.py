@@ -104,5 +104,6 @@ def test_few_frames(bodies, evidence, studio, count):
     found = convert_body(studio.shorter(evidence, count), source, target, StageContext())
     assert found.global_orient.shape == (count, 3, 3)
     assert found.body_pose.shape == (count, 21, 3, 3)
-    assert np.isfinite(found.transl).all()
     assert np.isfinite(found.betas).all()
+    few = studio.shorter(evidence, count)
+    assert (error_mm(joints_of(target, found), joints_of(source, few)) < 15).all()
