@@ -32,7 +32,7 @@ def own_curves(armature: bpy.types.Object) -> Any:
     """The curves of the action in use (a collection `fcurves`, another `groups`), which must be one that we made.
 
     Raises:
-        RecoverError: `BAD_SETTING`, there is none, or it is the user's own.
+        RecoverError: `BAD_SETTING`, there is none, or it is the user's own, or it is linked from another file.
     """
     found = existing_curves(armature)
     if found is None or not is_ours(found[0]):
@@ -40,6 +40,13 @@ def own_curves(armature: bpy.types.Object) -> Any:
             ErrorCode.BAD_SETTING,
             f"The action that {armature.name!r} uses was not made by Recover Motion, so it is left alone.",
             "Make the action that Recover Motion made the active one again.",
+        )
+    if found[0].library is not None:
+        raise RecoverError(
+            ErrorCode.BAD_SETTING,
+            f"The action that {armature.name!r} uses is linked from {found[0].library.filepath}, where it cannot be "
+            "changed.",
+            "Open that file and clean the motion there, or make the action local first.",
         )
     return found[1]
 

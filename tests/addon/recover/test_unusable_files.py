@@ -1,11 +1,13 @@
 """Files and folders that cannot be used: each gets one sentence that says what to do, and nothing is left behind."""
 
+import json
 import shutil
+from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from recover_motion.addon.compat import sequencer_strips
+from recover_motion.addon.compat import action_fcurves, sequencer_strips
 from recover_motion.addon.recover import session
 from recover_motion.addon.retarget.presets_folder import all_presets
 from recover_motion.addon.setup import locations
@@ -121,3 +123,26 @@ def test_two_results_imported_at_once_keep_apart(data_folder, plain_body, rng, t
     assert len(results(data_folder)) == len(before) + 2
     people = [o for o in bpy.data.objects if o.type == "ARMATURE"]
     assert len({person.recover_motion.folder for person in people}) == 2
+
+
+def test_an_armature_that_is_linked_from_another_file(data_folder, plain_body, rng, tmp_path):
+    write(tmp_path, plain_body, rng)
+    bpy.ops.recover_motion.import_result(filepath=str(tmp_path / "result.npz"))
+    (person,) = (o for o in bpy.data.objects if o.type == "ARMATURE")
+    name, folder = person.name, person.recover_motion.folder
+    person.recover_motion.request_json = json.dumps({"video": str(SAMPLE / "sample.mp4")})
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, into):
+        into.objects = [name]
+    (linked,) = into.objects
+    bpy.context.scene.collection.objects.link(linked)
+    bpy.context.view_layer.objects.active = linked
+    keys = [tuple(key.co) for curve in action_fcurves(linked.animation_data.action) for key in curve.keyframe_points]
+    for attempt in (bpy.ops.recover_motion.clean, lambda: bpy.ops.recover_motion.mark_contact(start=3, end=5)):
+        with pytest.raises(RuntimeError, match=r"is linked from .*library.blend.*Open that file and clean"):
+            attempt()
+    kept = [tuple(key.co) for curve in action_fcurves(linked.animation_data.action) for key in curve.keyframe_points]
+    assert kept == keys
+    assert session.queue.jobs == []
+    assert not [path for path in Path(folder).iterdir() if path.is_dir()]
