@@ -36,7 +36,10 @@ class _ForRecovered:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """An armature of ours is active."""
-        return recovered_armature(context) is not None
+        if recovered_armature(context) is None:
+            cls.poll_message_set("Select a recovered armature, or its body.")
+            return False
+        return True
 
 
 class RecoverMotionMarkContact(_ForRecovered, bpy.types.Operator):

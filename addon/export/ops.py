@@ -30,7 +30,13 @@ class RecoverMotionExport(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """There is something to export."""
-        return bool(armatures_to_export(context))
+        if armatures_to_export(context):
+            return True
+        every = context.scene.recover_motion_export.who == "RECOVERED"
+        cls.poll_message_set(
+            "Nobody was recovered in this scene." if every else "Select an armature, or a mesh that one moves."
+        )
+        return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Write the files; what went wrong with some does not stop the others."""

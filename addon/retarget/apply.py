@@ -24,7 +24,7 @@ from ..result.actions import write_action
 from .probe import property_values
 from .source_motion import Clip, read_clip
 from .space import Space, space_of
-from .target_checks import check_target
+from .target_checks import check_present, check_target
 from .target_rig import Target, read_target
 
 
@@ -82,9 +82,10 @@ def retarget_to(
         layer: where the target can be evaluated.
 
     Raises:
-        RecoverError: `BAD_INPUT`, the source has no motion, or the target cannot take it.
+        RecoverError: `BAD_INPUT`, the source was deleted or has no motion, or the target cannot take it.
     """
     check_target(obj)
+    check_present(source)
     if source == obj:
         raise RecoverError(ErrorCode.BAD_INPUT, f"{obj.name!r} is both source and target.", "Choose another target.")
     space = space_of(obj)
@@ -126,7 +127,7 @@ def _notes(obj: bpy.types.Object, bone_map: BoneMap, space: Space, mode: RootMod
     for limb, parts in LIMBS.items():
         absent = [part for part in parts if part not in bone_map.bones]
         if absent and limb.endswith("arm"):
-            notes.append(f"The rig has no bone for {', '.join(absent)}.")
+            notes.append(f"The rig has no bone for {', '.join(absent).replace('_', ' ')}.")
     return notes
 
 

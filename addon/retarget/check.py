@@ -40,7 +40,8 @@ class Check:
 
     def sentence(self) -> str:
         """The figures for a person."""
-        text = f"Largest direction error {np.degrees(self.direction_error):.1f} degrees ({self.direction_part})"
+        part = self.direction_part.replace("_", " ")
+        text = f"Largest direction error {np.degrees(self.direction_error):.1f} degrees ({part})"
         feet = f", feet slide {1000 * self.slide_m:.1f} mm" if self.slide_m is not None else ""
         return f"{text}{feet}; measured in {self.frames} frames."
 

@@ -29,7 +29,10 @@ class _ForPair:
     def poll(cls, context: bpy.types.Context) -> bool:
         """A pair with a target is chosen."""
         pair = _active(context)
-        return pair is not None and pair.target is not None
+        chosen = pair is not None and pair.target is not None
+        if not chosen:
+            cls.poll_message_set("Choose a pair, and in it your character's armature.")
+        return chosen
 
 
 class RecoverMotionRetargetAdd(bpy.types.Operator):
@@ -118,7 +121,10 @@ class RecoverMotionRetarget(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """There is a pair."""
-        return _active(context) is not None
+        if _active(context) is None:
+            cls.poll_message_set("Add a pair first: a recovered armature and your character's.")
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Retarget; what fails is told, and the others go on."""
@@ -163,7 +169,7 @@ def figures_sentence(outcome: Outcome) -> str:
     figures = outcome.figures
     text = f"Largest direction error {np.degrees(figures.direction_error):.1f} degrees"
     if figures.direction_part:
-        text += f" ({figures.direction_part})"
+        text += f" ({figures.direction_part.replace('_', ' ')})"
     if figures.slide_before_m is not None:
         text += f"; feet slid {1000 * figures.slide_before_m:.0f} mm, now {1000 * figures.slide_after_m:.1f} mm"
     return text + "."

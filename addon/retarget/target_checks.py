@@ -11,9 +11,11 @@ def check_target(obj: bpy.types.Object | None) -> None:
     Raises:
         RecoverError: `BAD_INPUT`, with what to do.
     """
-    if obj is None or obj.type != "ARMATURE":
-        name = "nothing" if obj is None else repr(obj.name)
-        raise RecoverError(ErrorCode.BAD_INPUT, f"The target is {name}, not an armature.", "Choose an armature.")
+    if obj is None:
+        raise RecoverError(ErrorCode.BAD_INPUT, "A pair has no rig to move.", "Choose your character's armature.")
+    if obj.type != "ARMATURE":
+        raise RecoverError(ErrorCode.BAD_INPUT, f"{obj.name!r} is not an armature.", "Choose an armature.")
+    check_present(obj)
     if obj.library is not None or (obj.override_library is not None and obj.override_library.is_system_override):
         raise RecoverError(
             ErrorCode.BAD_INPUT,
@@ -25,8 +27,8 @@ def check_target(obj: bpy.types.Object | None) -> None:
     if obj.pose is None:
         raise RecoverError(
             ErrorCode.BAD_INPUT,
-            f"{obj.name!r} is in no scene, or its collection was never shown, so it has no pose.",
-            "Add it to the scene.",
+            f"The collection of {obj.name!r} was never shown, so it has no pose.",
+            "Show it once in the outliner, and try again.",
         )
     if obj.mode == "EDIT":
         raise RecoverError(
@@ -40,12 +42,27 @@ def check_target(obj: bpy.types.Object | None) -> None:
         )
 
 
+def check_present(obj: bpy.types.Object) -> None:
+    """Refuse an object that was deleted: a pair that names it keeps it in the file, but nobody sees it.
+
+    Raises:
+        RecoverError: `BAD_INPUT`, it is in no scene.
+    """
+    if not obj.users_scene:
+        raise RecoverError(
+            ErrorCode.BAD_INPUT,
+            f"{obj.name!r} is in no scene: it was deleted, or never added to one.",
+            "Undo its removal, or choose another armature.",
+        )
+
+
 def check_evaluated(obj: bpy.types.Object, layer: bpy.types.ViewLayer) -> None:
     """Refuse an armature object whose pose Blender does not work out, so that what moves it cannot be seen.
 
     Raises:
         RecoverError: `BAD_INPUT`, it is not in the view layer, or it is disabled in viewports.
     """
+    check_present(obj)
     if obj.hide_viewport or not _enabled_in(layer.layer_collection, obj):
         raise RecoverError(
             ErrorCode.BAD_INPUT,

@@ -168,3 +168,55 @@ def test_nothing_to_retarget(registered, plain_body, rng):
     assert pair.failed
     assert bpy.ops.recover_motion.retarget_remove() == {"FINISHED"}
     assert registered.recover_motion_retarget.active is None
+
+
+def delete(obj):
+    select(obj)
+    bpy.ops.object.delete()
+
+
+@pytest.mark.parametrize("who", ["source", "target"])
+def test_deleted_armatures_are_named_and_nothing_is_made(registered, plain_body, rng, mixamo_names, who):
+    """A pair keeps what was deleted in the file, so Blender itself would go on as if it were there."""
+    people, rigs = two_people(registered, plain_body, rng, mixamo_names)
+    select(people[0], rigs[0])
+    bpy.ops.recover_motion.retarget_add()
+    assert bpy.ops.recover_motion.retarget() == {"FINISHED"}
+    delete(people[0] if who == "source" else rigs[0])
+    pair = registered.recover_motion_retarget.active
+    gone = getattr(pair, who)
+    before = sorted(action.name for action in bpy.data.actions)
+    for attempt in (bpy.ops.recover_motion.retarget, bpy.ops.recover_motion.retarget_check):
+        with pytest.raises(RuntimeError, match=f"'{gone.name}' is in no scene: it was deleted.*Undo its removal"):
+            attempt()
+    assert pair.failed
+    assert sorted(action.name for action in bpy.data.actions) == before
+
+
+def test_a_rig_without_a_body_s_bones_says_what_to_do_and_stays_as_it_was(registered, plain_body, rng, mixamo_names):
+    people, _ = two_people(registered, plain_body, rng, mixamo_names)
+    crane = make_rig(registered, people[0], {"pelvis": "hook", "spine1": "arm", "spine2": "tip"}, name="crane")
+    select(people[0], crane)
+    with pytest.raises(RuntimeError, match=r"No body was recognised in 'crane'.*set the bones in the list by hand"):
+        bpy.ops.recover_motion.retarget_add()
+    before = sorted(action.name for action in bpy.data.actions)
+    with pytest.raises(RuntimeError, match="No body was recognised"):
+        bpy.ops.recover_motion.retarget()
+    registered.recover_motion_retarget.active.preset = "mixamo"
+    with pytest.raises(RuntimeError, match=r"does not have the bones of Mixamo. Choose another preset"):
+        bpy.ops.recover_motion.retarget()
+    assert crane.animation_data is None
+    assert sorted(action.name for action in bpy.data.actions) == before
+
+
+def test_buttons_that_cannot_be_clicked_say_why(registered):
+    for button, reason in (
+        (bpy.ops.recover_motion.retarget, "Add a pair first"),
+        (bpy.ops.recover_motion.retarget_detect, "your character's armature"),
+        (bpy.ops.recover_motion.clean, "Select a recovered armature"),
+        (bpy.ops.recover_motion.mark_contact, "Select a recovered armature"),
+        (bpy.ops.recover_motion.export, "Select an armature"),
+        (bpy.ops.recover_motion.recover, "Select a movie or image strip"),
+    ):
+        with pytest.raises(RuntimeError, match=reason):
+            button()
