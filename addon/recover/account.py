@@ -105,7 +105,7 @@ def _path(person: PersonResult) -> str:
     if not frames:
         return ""
     prior = _PRIORS.get(report.get("prior", ""), "")
-    return f"made anew from {prior} in {frames} of {int(person.valid.sum())} frames"
+    return f"regenerated from {prior} in {frames} of {int(person.valid.sum())} frames"
 
 
 def _physics(person: PersonResult) -> str:

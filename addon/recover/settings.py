@@ -24,28 +24,28 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     estimator: bpy.props.EnumProperty(name="Estimator", description="What recovers the pose", items=_ESTIMATORS)
     rope_weights: bpy.props.StringProperty(
         name="Rope Weights",
-        description="A weights file (.safetensors) of Rope; empty for the ones that come with the add-on, if any",
+        description="A weights file (.safetensors) for Rope; empty for the bundled one",
         subtype="FILE_PATH",
     )
     moro_weights: bpy.props.StringProperty(
         name="MoRo Weights",
-        description="A weights file (.safetensors) of MoRo; empty for the ones that come with the add-on, if any",
+        description="A weights file (.safetensors) for MoRo; empty for the bundled one",
         subtype="FILE_PATH",
     )
     body: bpy.props.StringProperty(
         name="Body",
-        description="A body file in SMPL-X layout of your own; empty for the open body, which any use is allowed of",
+        description="Your own body file in SMPL-X layout; empty for the open body, which is free for any use",
         subtype="FILE_PATH",
     )
     estimator_body: bpy.props.StringProperty(
         name="Weights' Body",
-        description="The body file that the estimator's weights were trained for, when that is another than the body "
-        "above; the motion is then converted",
+        description="The body file that the estimator's weights were trained for, if it is neither the body below nor "
+        "the open body; the motion is then converted",
         subtype="FILE_PATH",
     )
     device: bpy.props.EnumProperty(
         name="Device",
-        description="What computes",
+        description="Where the recovery is computed",
         items=(
             ("auto", "Automatic", "The graphics card when the backend can use it"),
             ("cpu", "CPU", "The processor"),
@@ -55,9 +55,9 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     )
     camera: bpy.props.EnumProperty(
         name="Camera",
-        description="How the lens of the video is known",
+        description="How the video's lens is found",
         items=(
-            ("AUTO", "Automatic", "From the file, else from the people in it"),
+            ("AUTO", "Automatic", "From the file, else from people's motion, else a typical lens"),
             ("LENS", "Lens and Sensor", "Focal length and sensor width, as on the camera's data sheet"),
             ("PIXELS", "Focal Length in Pixels", "From a calibration"),
             ("FILE", "Calibration File", "A JSON file with K (3 x 3) and dist (4 or 5 OpenCV coefficients)"),
@@ -84,24 +84,24 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     calibration: bpy.props.StringProperty(name="File", description="The calibration file", subtype="FILE_PATH")
     camera_motion: bpy.props.EnumProperty(
         name="Motion",
-        description="Whether the camera turns while it films",
+        description="Whether the camera moves while it films",
         default="auto",
         items=(
             ("auto", "Automatic", "The background shows whether it pans, tilts, zooms or shakes"),
             ("static", "Stands Still", "It does not move; the background is not looked at"),
-            ("moving", "Moves", "It is followed however little the background moves"),
+            ("moving", "Moves", "It moves, however little"),
             ("carried", "Is Carried", "Somebody walks about with it: its path follows from people's steps"),
         ),
     )
     trajectory: bpy.props.EnumProperty(
         name="Path",
-        description="Whether people's paths are made anew from what their bodies do, and tied to the video",
+        description="Where people's paths are regenerated from the motion of their bodies, and fitted to the video",
         default="carried",
         items=(
             ("never", "As Seen", "The path that the video shows"),
-            ("carried", "Where Camera Walks", "Anew where the camera is carried about, and the video shows no path"),
+            ("carried", "Where Camera Walks", "Where the camera is carried about, and the video shows no path"),
             ("auto", "Where Unsure", "Also where a person is hidden, their distance is unsure, or their feet slide"),
-            ("always", "Everywhere", "Anew in every frame"),
+            ("always", "Everywhere", "In every frame"),
         ),
     )
     physics: bpy.props.EnumProperty(

@@ -92,7 +92,7 @@ def test_an_account_tells_what_the_stages_did(tmp_path, plain_body, rng):
         "Estimator": "Kinematic",
         "Body": "SMPLX_OPEN",
         "Stages": "people, poses, path, foot lock, physics",
-        "Path": "made anew from standing feet in 12 of 30 frames",
+        "Path": "regenerated from standing feet in 12 of 30 frames",
         "Physics": "kept in 20 of 30 frames; feet slid by 3.0 cm/s before and 0.6 after; "
         "the simulated body fell in 1 of 2 parts",
     }
