@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..protocol.result_format import Result, load_result
 from ..stages.camera.settings import CameraSettings
 from ..stages.estimate.registry import ESTIMATORS
 from .reference_clips import ReferenceClip, by_reference_name, load_clip, nearest_person, score
+from .tables import named_rows
 
 COLUMNS = ("PA-MPJPE", "MPJPE", "PA-vis", "PA-occ", "Abs-MPJPE", "W-MPJPE", "WA-MPJPE", "RTE-mm", "Accel", "G-Accel",
            "Jitter", "Jitter-ref", "FS", "coverage")  # fmt: skip
@@ -74,21 +75,22 @@ def mean_of(rows: list[dict[str, float]], columns: Sequence[str] = COLUMNS) -> d
     return out
 
 
-def table(rows: dict[str, dict[str, float]]) -> str:
-    """Rows as a Markdown table."""
-    lines = ["| clip | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for name, row in rows.items():
-        cells = (f"{row.get(c, float('nan')):.1f}" for c in COLUMNS)
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def groups(names: Iterable[str]) -> dict[str, list[str]]:
+    """Clean and occluded clips; those with a second person stand alone."""
+    names = list(names)
+    alone = [name for name in names if "_two_" in name]
+    rest = [name for name in names if name not in alone]
+    return {
+        "clean": [name for name in rest if "__" not in name],
+        "occluded": [name for name in rest if "__" in name],
+        "two people": alone,
+    }
 
 
-def _groups(rows: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Means over clean clips and over occluded ones; clips with a second person stand alone."""
-    alone = {name for name in rows if "_two_" in name}
-    clean = [row for name, row in rows.items() if name not in alone and "__" not in name]
-    occluded = [row for name, row in rows.items() if name not in alone and "__" in name]
-    return {"mean, clean": mean_of(clean), "mean, occluded": mean_of(occluded)}
+def _with_means(rows: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Rows of clips, and means over clean and over occluded ones."""
+    kinds = groups(rows)
+    return rows | {f"mean, {kind}": mean_of([rows[name] for name in kinds[kind]]) for kind in ("clean", "occluded")}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -118,10 +120,10 @@ def main(argv: list[str] | None = None) -> int:
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
-    cleaned |= _groups(cleaned)
-    raw |= _groups(raw)
-    print(f"\n{arguments.estimator}, camera {arguments.camera}, whole pipeline\n\n{table(cleaned)}")
-    print(f"\nbefore contacts and foot lock\n\n{table(raw)}")
+    cleaned, raw = _with_means(cleaned), _with_means(raw)
+    told = f"{arguments.estimator}, camera {arguments.camera}, whole pipeline"
+    print(f"\n{told}\n\n{named_rows('clip', COLUMNS, cleaned)}")
+    print(f"\nbefore contacts and foot lock\n\n{named_rows('clip', COLUMNS, raw)}")
     scores = {"estimator": arguments.estimator, "camera": arguments.camera, "clean-up": cleaned, "raw": raw}
     (arguments.out / "scores.json").write_text(json.dumps(scores, indent=1, default=float), encoding="utf-8")
     return 0

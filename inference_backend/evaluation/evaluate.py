@@ -27,6 +27,7 @@ from .datasets.sequence import ReferenceSequence
 from .datasets.smpl import BodyModels
 from .protocols import PROTOCOLS, Pair, evaluate, without_reference
 from .recovered import SmplTransfer, pair_of
+from .tables import named_rows
 
 
 def job_of(sequence: ReferenceSequence, arguments: argparse.Namespace) -> Job:
@@ -97,15 +98,6 @@ def _figures(pairs: list[Pair], protocol: str) -> dict[str, float]:
     return evaluate(pairs, protocol)
 
 
-def table(rows: dict[str, dict[str, float]]) -> str:
-    """Rows as a Markdown table."""
-    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    lines = ["| sequence | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, row in rows.items():
-        lines.append(f"| {name} | " + " | ".join(f"{row.get(c, float('nan')):.1f}" for c in columns) + " |")
-    return "\n".join(lines)
-
-
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The command line's arguments."""
     prog = "python -m inference_backend.evaluation.evaluate"
@@ -143,7 +135,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"No sequence of {arguments.dataset} was scored.", file=sys.stderr)
         return 1
     given = {name: str(getattr(arguments, name)) for name in ("dataset", "split", "estimator", "camera", "protocol")}
-    print(f"\n{', '.join(f'{name} {value}' for name, value in given.items())}\n\n{table(rows)}")
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    told = ", ".join(f"{name} {value}" for name, value in given.items())
+    print(f"\n{told}\n\n{named_rows('sequence', columns, rows)}")
     if arguments.body is None:
         print("\nRecovered on the open body: its joints are compared by name with those of the reference's body.")
     scores = {**given, "failed": failed, "scores": rows}

@@ -26,6 +26,7 @@ from ..training.loop import Budget, Loop, choose_device
 from ..training.rope.sizes import ROPE_SIZES, ROPE_STAGES, RopeSize
 from ..training.rope.stage import RopeContext, RopeStage
 from .kept_figures import kept_figures
+from .tables import columns_of, table
 
 VARIANTS: Final = (
     "full", "no_whobo", "no_hagt", "no_acpr", "baseline_transformer", "baseline", "indep_only", "inter_only",
@@ -60,7 +61,8 @@ def train_variant(
         backbone: Rope weights whose backbone and neck the network has, fixed; None: it is trained as well.
 
     Returns:
-        The last validation's figures, processor seconds a thousand steps, and millions of parameters.
+        The last validation's figures, processor seconds a thousand steps (both phases' validations included), and
+        millions of parameters.
 
     Raises:
         RecoverError: the data or the weights cannot be used.
@@ -100,16 +102,15 @@ def _checksum(weights: Path) -> str:
     return file_sha256(weights)
 
 
-def table(rows: dict[str, dict[str, float]]) -> str:
+def ablation_table(rows: dict[str, dict[str, float]]) -> str:
     """Figures as a Markdown table, mm unless said otherwise."""
-    lines = [
-        "| | " + " | ".join(_COLUMNS.values()) + " | parameters, million | processor s / 1000 steps |",
-        "|---" * (len(_COLUMNS) + 3) + "|",
-    ]
-    for name, row in rows.items():
-        cells = [f"{row.get(key, float('nan')):.1f}" for key in _COLUMNS]
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {row['parameters']:.2f} | {row['seconds']:.0f} |")
-    return "\n".join(lines)
+    return table(
+        ["", *_COLUMNS.values(), "parameters, million", "processor s / 1000 steps, validation included"],
+        [
+            [name, *columns_of(_COLUMNS, row), f"{row['parameters']:.2f}", f"{row['seconds']:.0f}"]
+            for name, row in rows.items()
+        ],
+    )
 
 
 def known(path: Path, recipe: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -167,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
-    print("\n" + table(rows))
+    print("\n" + ablation_table(rows))
     return 0
 
 

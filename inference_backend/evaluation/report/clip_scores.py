@@ -117,17 +117,6 @@ def gather(store: Store, way: Way, clips: list[ReferenceClip], camera: str, cach
     return {name: figures for name, figures in found.items() if figures is not None}
 
 
-def groups(names: list[str]) -> dict[str, list[str]]:
-    """Clean and occluded clips; those with a second person stand alone."""
-    alone = [name for name in names if "_two_" in name]
-    rest = [name for name in names if name not in alone]
-    return {
-        "clean": [name for name in rest if "__" not in name],
-        "occluded": [name for name in rest if "__" in name],
-        "two people": alone,
-    }
-
-
 def means(rows: dict[str, dict[str, float]], names: list[str]) -> dict[str, float]:
     """Mean of every metric over some clips."""
     return mean_of([rows[name] for name in names if name in rows], (*COLUMNS, "Jitter-ref", "FS-ref", "coverage"))

@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 
 from ...body.body import Body
+from ..clips import groups
+from ..tables import columns_of, table
 from . import plots
-from .clip_scores import CAMERAS, COLUMNS, groups, means, person_of, ratios, recover_clip
+from .clip_scores import CAMERAS, COLUMNS, means, person_of, ratios, recover_clip
 from .evaluation import Evaluation
 from .peers import read_baseline, read_peers
-from .store import Figures, Store
-from .tables import columns_of, made_by, table
+from .store import Figures, Store, made_by
 from .worst import Moment, posed_mesh
 
 Scores = dict[str, dict[str, float]]

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Final
 
+from ..clips import groups
+from ..tables import columns_of, table
 from . import plots
-from .clip_scores import groups, means
+from .clip_scores import means
 from .evaluation import Evaluation
-from .store import Store
-from .tables import columns_of, made_by, table
+from .store import Store, made_by
 
 _STAGES: Final = {
     "find_people": "people", "find_shots": "shots", "estimate": "estimate", "place_in_world": "world",

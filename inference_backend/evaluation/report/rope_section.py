@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from .tables import columns_of, table
+from ..tables import columns_of, table
 
 ROPE_FOLDER: Final = "rope"
 """In the folder of figures: what `rope_ablation`, `sensitivity` and, by level, `trajectory` write."""

@@ -4,10 +4,11 @@ import csv
 from pathlib import Path
 from typing import Final
 
-from .clip_scores import CAMERAS, groups, means
+from ..clips import groups
+from ..tables import table
+from .clip_scores import CAMERAS, means
 from .evaluation import Evaluation
 from .store import Store
-from .tables import table
 
 COLUMNS: Final = ("commit", "way", "camera", "weights", "clean PA", "clean MPJPE", "occluded PA", "occluded MPJPE",
                   "occluded, hidden MPJPE")  # fmt: skip

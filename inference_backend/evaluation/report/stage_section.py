@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from .clip_scores import groups, means
+from ..clips import groups
+from ..tables import columns_of, table
+from .clip_scores import means
 from .evaluation import Evaluation
-from .store import Figures, Store
-from .tables import columns_of, made_by, table
+from .store import Figures, Store, made_by
 
 _SYNTHETIC: Final = ("MPJPE", "PA-MPJPE", "W-MPJPE-rigid", "WA-MPJPE-rigid", "RTE", "G-Accel", "Jitter", "Sliding")
 _CLIPS: Final = ("PA-MPJPE", "MPJPE", "W-MPJPE", "WA-MPJPE", "RTE-mm", "G-Accel", "Jitter", "FS")

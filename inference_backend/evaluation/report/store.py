@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,16 @@ class Store:
 def _read(path: Path, *, current: bool) -> Figures:
     content = json.loads(path.read_text(encoding="utf-8"))
     return Figures(content["values"], content["commit"], current)
+
+
+def made_by(part: str, figures: Iterable[Figures | None], settings: str) -> str:
+    """The line over a table: command, commits and settings."""
+    found = [each for each in figures if each is not None]
+    commits = ", ".join(sorted({each.commit or "no checkout" for each in found}))
+    text = f"`make evaluate PARTS={part}` at {commits}; {settings}."
+    if not all(each.current for each in found):
+        text += " **Some rows are of earlier weights or stages.**"
+    return text
 
 
 def commit_of(repository: Path) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from ..synthetic.compare import COLUMNS
+from ..tables import columns_of, table
 from . import plots
 from .evaluation import Evaluation
-from .store import Figures, Store
+from .store import Figures, Store, made_by
 from .synthetic_scores import KINDS, SyntheticSet
-from .tables import columns_of, made_by, table
 
 _PANELS: Final = {"clear": ("MPJPE", "PA-MPJPE", "PVE"), "occluded": ("MPJPE-vis", "MPJPE-occ", "PA-MPJPE")}
 

@@ -32,6 +32,7 @@ from ...stages.estimate.rope.settings import RopeSettings
 from ...stages.estimate.rope_moro.settings import LinkSettings, RopeMoroSettings
 from ...training.mocap import MocapClip, read_split
 from ..protocols import Pair, moro
+from ..tables import named_rows
 from .clips import FPS, SyntheticClip, choose_motions, make_clip
 from .corruption import Corruption
 
@@ -231,9 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
-    print("| | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
-    for row, figures in rows.items():
-        print(f"| {row} | " + " | ".join(f"{figures.get(c, np.nan):.1f}" for c in COLUMNS) + " |")
+    print(named_rows("", COLUMNS, rows))
     if arguments.out is not None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")

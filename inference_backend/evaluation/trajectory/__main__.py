@@ -32,6 +32,7 @@ from ..synthetic.clips import SyntheticClip, make_clip
 from ..synthetic.compare import OCCLUDED, held_back_motions
 from ..synthetic.corruption import Corruption
 from ..synthetic.whole_pipeline import clip_sources, pair_of_result, recover_synthetic
+from ..tables import named_rows
 from .following import follow
 
 KINDS: Final = ("clear", "occluded", "out of sight", "carried")
@@ -161,19 +162,12 @@ def main(argv: list[str] | None = None) -> int:
                     pairs.append(pair)
                     paths.append(result.people[0].motion.joints_world[:, 0].astype(np.float64))
                 scores[kind][name] = _scores(pairs, paths, [case.away for case in cases])
-            print(_table(kind, scores[kind]), flush=True)
+            print("\n" + named_rows(kind, _COLUMNS, scores[kind]), flush=True)
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
     (arguments.out / "scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
     return 0
-
-
-def _table(kind: str, rows: dict[str, dict[str, float]]) -> str:
-    lines = [f"\n| {kind} | " + " | ".join(_COLUMNS) + " |", "|---" * (len(_COLUMNS) + 1) + "|"]
-    for name, row in rows.items():
-        lines.append(f"| {name} | " + " | ".join(f"{row[c]:.1f}" for c in _COLUMNS) + " |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

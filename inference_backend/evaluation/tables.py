@@ -1,10 +1,8 @@
-"""Markdown tables that say what made them."""
+"""Markdown tables of figures."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-from .store import Figures
 
 
 def number(value: Any, digits: int = 1) -> str:
@@ -21,16 +19,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], digits: int = 1)
     return "\n".join(lines)
 
 
-def made_by(part: str, figures: Iterable[Figures | None], settings: str) -> str:
-    """The line over a table: command, commits and settings."""
-    found = [each for each in figures if each is not None]
-    commits = ", ".join(sorted({each.commit or "no checkout" for each in found}))
-    text = f"`make evaluate PARTS={part}` at {commits}; {settings}."
-    if not all(each.current for each in found):
-        text += " **Some rows are of earlier weights or stages.**"
-    return text
-
-
 def columns_of(names: Mapping[str, str] | Sequence[str], values: Mapping[str, float]) -> list[float]:
     """The values of some columns, NaN where there is none."""
     return [values.get(name, math.nan) for name in names]
+
+
+def named_rows(title: str, columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> str:
+    """A table of figures by name of a row and of a column; `title` is over the rows' names."""
+    return table([title, *columns], [[name, *columns_of(columns, row)] for name, row in rows.items()])
