@@ -50,6 +50,18 @@ def test_every_option_is_described(capsys):
     assert options - described == set()
 
 
+def test_every_source_file_and_module_that_is_named_exists():
+    packages = [ROOT / name for name in ("addon", "inference_backend", "tests")]
+    sources = [f"/{path.relative_to(ROOT).as_posix()}" for package in packages for path in package.rglob("*.py")]
+    code = "\n".join(_code(page) for page in PAGES)
+    named = set(re.findall(r"(?<![\w./])[\w/]+\.py\b", code))
+    assert {"solver.py", "pipeline/recover.py"} <= named
+    assert [name for name in named if not any(source.endswith(f"/{name}") for source in sources)] == []
+    modules = {name.replace(".", "/") for name in re.findall(r"-m ((?:inference_backend|tests)[\w.]*)", code)}
+    assert "inference_backend/training" in modules
+    assert [name for name in modules if not {f"/{name}.py", f"/{name}/__main__.py"} & set(sources)] == []
+
+
 def test_every_make_target_that_is_named_exists():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     named = {target for page in PAGES for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)", _code(page))}
