@@ -81,7 +81,7 @@ class RecoverMotionClean(_ForRecovered, bpy.types.Operator):
 
     bl_idname = "recover_motion.clean"
     bl_label = "Clean Again"
-    bl_options: Final = {"REGISTER"}
+    bl_options: Final = set()  # not REGISTER: Repeat Last executes, and so would wait, with Blender frozen meanwhile
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Start, and return at once."""

@@ -185,5 +185,5 @@ def _crashed(status: int, log: Path) -> RecoverError:
     return RecoverError(
         ErrorCode.INTERNAL,
         f"The backend stopped unexpectedly ({reason}).",
-        f"Click Recover Motion again: finished stages are kept. Its log is {log}.",
+        f"Click the same button again: finished stages are kept. Its log is {log}.",
     )

@@ -31,7 +31,7 @@ class RecoverMotionRecover(bpy.types.Operator):
 
     bl_idname = "recover_motion.recover"
     bl_label = "Recover Motion"
-    bl_options: Final = {"REGISTER"}
+    bl_options: Final = set()  # not REGISTER: Repeat Last executes, and so would wait, with Blender frozen meanwhile
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

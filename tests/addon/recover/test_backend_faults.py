@@ -86,7 +86,7 @@ def test_killed_at_each_stage_it_says_so_and_each_further_click_goes_on(faulty, 
         reused.clear()
         outcome = recover(trajectory="always", physics="always")
         assert "The backend stopped unexpectedly (signal 9)." in outcome.said
-        assert "Click Recover Motion again: finished stages are kept." in outcome.said
+        assert "Click the same button again: finished stages are kept." in outcome.said
         job = session.queue.jobs[-1]
         assert (job.state, job.stage) == (JobState.FAILED, stage)
         assert reused == set(STAGES[: max(done - 1, 0)])  # all that an earlier click finished

@@ -8,10 +8,11 @@ import wave
 import bpy
 import pytest
 import recover_motion
+from recover_motion.addon.cleanup.ops import RecoverMotionClean
 from recover_motion.addon.compat import sequencer_strips
 from recover_motion.addon.jobs.job import JobState
 from recover_motion.addon.recover import session
-from recover_motion.addon.recover.ops import new_job
+from recover_motion.addon.recover.ops import RecoverMotionRecover, new_job
 from recover_motion.addon.recover.strip import chosen_strip
 
 from tests.addon.recover.conftest import SAMPLE, add_strip, recover
@@ -69,7 +70,7 @@ def test_a_killed_backend_fails_the_job_and_the_next_click_goes_on_from_the_cach
     drive(lambda: not job.active)
     assert job.state is JobState.FAILED
     assert "stopped unexpectedly" in job.error.sentence
-    assert "Click Recover Motion again" in job.error.remedy
+    assert "Click the same button again" in job.error.remedy
     assert len(bpy.data.armatures) == 0
 
     again, seen = click(), []
@@ -124,6 +125,12 @@ def test_switching_the_add_on_off_ends_the_backend(backend):
         assert not hasattr(bpy.types.Scene, "recover_motion")
     finally:
         recover_motion.register()
+
+
+def test_repeat_last_cannot_wait_for_a_recovery_with_blender_frozen():
+    """It executes instead of invoking, and executing waits. It knows only operators that register."""
+    for button in (RecoverMotionRecover, RecoverMotionClean):
+        assert "REGISTER" not in button.bl_options
 
 
 def test_without_a_backend_the_button_says_what_to_do(data_folder, monkeypatch):
