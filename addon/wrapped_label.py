@@ -1,10 +1,12 @@
 """Sentences in panels, which Blender itself would cut off."""
 
+import textwrap
+
 import bpy
 
 
 def wrapped(layout: bpy.types.UILayout, text: str, icon: str, width: int) -> None:
-    """A sentence over as many lines as it needs.
+    """A sentence over as many lines as it needs, with long paths in pieces.
 
     Args:
         layout: where.
@@ -12,12 +14,18 @@ def wrapped(layout: bpy.types.UILayout, text: str, icon: str, width: int) -> Non
         icon: before its first line.
         width: of the region, in pixels.
     """
-    per_line = max(int(width / (7 * bpy.context.preferences.system.ui_scale)) - 6, 16)
     column = layout.column(align=True)
     column.scale_y = 0.8
-    line = ""
-    for word in [*text.split(), ""]:
-        if line and (not word or len(line) + len(word) >= per_line):
-            column.label(text=line, icon=icon)
-            line, icon = "", "BLANK1"
-        line = f"{line} {word}".strip()
+    for line in lines(text, width / bpy.context.preferences.system.ui_scale):
+        column.label(text=line, icon=icon)
+        icon = "BLANK1"
+
+
+def lines(text: str, width: float) -> list[str]:
+    """The lines of a sentence.
+
+    Args:
+        text: the sentence.
+        width: of the region, in pixels at a resolution scale of 1.
+    """
+    return textwrap.wrap(text, max(int(width / 7) - 6, 16), break_on_hyphens=False)
