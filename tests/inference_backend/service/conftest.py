@@ -80,7 +80,7 @@ class Backend:
             pass
 
     def wait_until_stuck(self):
-        """A stage that has announced itself may still look whether the job was cancelled; one that is stuck does not."""
+        """A stage that has announced itself may still notice a cancel; one that is stuck does not."""
         end = time.monotonic() + PATIENCE_S
         while not (self.folder / "is stuck").exists():
             assert time.monotonic() < end
