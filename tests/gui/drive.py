@@ -103,6 +103,16 @@ def add_character():
     view.view_distance = 5.5
 
 
+def show_account():
+    """Open, and with room for it. No operator opens a panel, but one that was never drawn before is open."""
+    submodule("addon.recover.session").queue.jobs.clear()
+    account = submodule("addon.cleanup.panel").RECOVERMOTION_PT_account
+    names = ("bl_label", "bl_space_type", "bl_region_type", "bl_category", "bl_parent_id", "draw")
+    bpy.utils.unregister_class(account)
+    twin = type("RECOVERMOTION_PT_account_open", (bpy.types.Panel,), {name: getattr(account, name) for name in names})
+    bpy.utils.register_class(twin)
+
+
 def show_only(names):
     """Of the tab's panels in the 3D View only these, for which there is room. Those never drawn before are open."""
     ours = [cls for cls in bpy.types.Panel.__subclasses__() if cls.__name__.startswith("RECOVERMOTION_PT_")]
@@ -157,12 +167,8 @@ def obey(request):
         show_only(value)
     elif kind == "export folder":
         bpy.context.scene.recover_motion_export.folder = value
-    elif kind == "show the account":  # no operator opens a panel, and there must be room for it
-        submodule("addon.recover.session").queue.jobs.clear()
-        account = submodule("addon.cleanup.panel").RECOVERMOTION_PT_account
-        bpy.utils.unregister_class(account)
-        account.bl_options = set()
-        bpy.utils.register_class(account)
+    elif kind == "show the account":
+        show_account()
     elif kind == "forget the cache":
         shutil.rmtree(DATA / "cache")
         submodule("addon.recover.session").queue.jobs.clear()
