@@ -54,11 +54,21 @@ class RecoverMotionExport(bpy.types.Operator):
             self.report({"WARNING"}, note)
         for error in outcome.problems:
             self.report({"ERROR"}, str(error))
+        settings = context.scene.recover_motion_export
+        settings.written = _written(outcome)
+        settings.notes = "\n".join(outcome.notes)
+        settings.problems = "\n".join(map(str, outcome.problems))
         if not outcome.files:
             return {"CANCELLED"}
-        names = outcome.files[0].name + (f" and {len(outcome.files) - 1} more" if len(outcome.files) > 1 else "")
-        self.report({"INFO"}, f"Wrote {names} into {outcome.files[0].parent}")
+        self.report({"INFO"}, settings.written)
         return {"FINISHED"}
+
+
+def _written(outcome: Outcome) -> str:
+    if not outcome.files:
+        return ""
+    names = outcome.files[0].name + (f" and {len(outcome.files) - 1} more" if len(outcome.files) > 1 else "")
+    return f"Wrote {names} into {outcome.files[0].parent}"
 
 
 def _batch(context: bpy.types.Context) -> Batch:

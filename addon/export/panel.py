@@ -12,7 +12,7 @@ from .settings import preset_problems
 
 
 class RECOVERMOTION_PT_export(bpy.types.Panel):  # noqa: N801  Blender's naming rule for panels
-    """Preset, options, folder and button."""
+    """Preset, options, folder, button, and what came of the last export."""
 
     bl_label = "Export"
     bl_space_type = "VIEW_3D"
@@ -64,6 +64,9 @@ class RECOVERMOTION_PT_export(bpy.types.Panel):  # noqa: N801  Blender's naming 
         count = len(armatures_to_export(context))
         text = f"Export {count} Armatures" if count > 1 else "Export"
         layout.operator(RecoverMotionExport.bl_idname, text=text, icon="EXPORT")
+        for said, icon in ((settings.problems, "ERROR"), (settings.written, "CHECKMARK"), (settings.notes, "INFO")):
+            for sentence in filter(None, said.split("\n")):
+                wrapped(layout, sentence, icon, context.region.width)
 
 
 CLASSES: Final = (RECOVERMOTION_PT_export,)

@@ -143,6 +143,12 @@ class RecoverMotionExportSettings(bpy.types.PropertyGroup):
         default=DEFAULT_TEMPLATE,
     )
 
+    written: bpy.props.StringProperty(description="What the last export wrote", options={"HIDDEN", "SKIP_SAVE"})
+    notes: bpy.props.StringProperty(description="What it said about that, a line each", options={"HIDDEN", "SKIP_SAVE"})
+    problems: bpy.props.StringProperty(
+        description="Why it did not write others, a line each", options={"HIDDEN", "SKIP_SAVE"}
+    )
+
     def chosen(self) -> ExportPreset:
         """The preset.
 

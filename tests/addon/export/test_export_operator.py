@@ -1,6 +1,7 @@
 """The button: settings, batches of people and rigs, file names, what it says."""
 
 import json
+import sys
 from pathlib import Path
 
 import bpy
@@ -124,6 +125,12 @@ def test_what_one_lacks_does_not_stop_the_others(people):
         ({"template": "{persn}"}, "has a field {persn} that there is not"),
         ({"folder": "//export"}, "which is not saved yet"),
         ({"folder": "/proc/none/here"}, "cannot be made"),
+        ({"folder": __file__}, "cannot be made (File exists). Choose a folder that you may write to."),
+        pytest.param(
+            {"folder": "/proc"},
+            "Choose a folder that exists and that you may write to.",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="a folder that not even root can write to"),
+        ),
     ],
 )
 def test_what_cannot_be_is_said(people, change, sentence):
@@ -131,6 +138,23 @@ def test_what_cannot_be_is_said(people, change, sentence):
     settings.who = "RECOVERED"
     for name, value in change.items():
         setattr(settings, name, value)
+    kinds = (bpy.data.scenes, bpy.data.objects, bpy.data.actions, bpy.data.meshes, bpy.data.armatures)
+    before = [sorted(item.name for item in kind) for kind in kinds]
     with pytest.raises(RuntimeError) as error:
         bpy.ops.recover_motion.export()
     assert sentence in str(error.value)
+    assert sentence in settings.problems
+    assert settings.written == ""
+    assert [sorted(item.name for item in kind) for kind in kinds] == before
+
+
+def test_the_panel_keeps_what_was_said(people):
+    (first, _), rig, settings = people
+    for obj in (rig, first.armature):
+        obj.select_set(True)
+    settings.preset = "roblox"
+    assert len(exported(settings)) == 2
+    assert settings.written.startswith("Wrote ")
+    assert settings.written.endswith(f" and 1 more into {settings.folder}")
+    assert "Anna/Rig lacks bones that Roblox" in settings.notes
+    assert settings.problems == ""
