@@ -22,7 +22,7 @@ from .observe import Observed, build_evidence, fill, observe, smooth_trust
 from .prior import MotionPrior, load_prior
 from .report import confidence_of, depth_sigma_of, near_evidence, reprojection_error, support_of
 from .settings import KinematicSettings
-from .shape_prior import ShapePrior, usual_shape
+from .shape_prior import known_size
 from .solver import Motion, Solver, local_rotations, pose
 from .start import analytic_start
 from .trust import landmark_trust
@@ -83,7 +83,7 @@ def fit(
         pelvis, root = (whole.turn[0] @ pelvis[..., None])[..., 0], whole.turn[0] @ root
     pelvis = torch.from_numpy(fill(pelvis.numpy()[:, None], trust.mean(axis=1, keepdims=True))[:, 0])
     motion = Motion(pelvis[None], root[None], z[None], betas[None])
-    betas = fit_shape(figure, prior, whole, motion, settings, usual_shape(len(betas), settings.betas_sigma))
+    betas = fit_shape(figure, prior, whole, motion, settings)
     return solve_windows(figure, prior, whole, replace(motion, betas=betas[None]), settings, ctx), trust
 
 
@@ -136,13 +136,13 @@ def fit_shape(
     whole: Evidence,
     motion: Motion,
     settings: KinematicSettings,
-    known: ShapePrior,
 ) -> Tensor:
-    """Betas `[B]` of a clip's motion `[1,M,...]`, from the window that is seen best."""
+    """Betas `[B]` of a clip's motion `[1,M,...]`, about those that it has, from the window that is seen best."""
     spans = window_spans(motion.pelvis.shape[1], settings)
     span = max(spans, key=lambda span: float(whole.trust[0, span[0] : span[1]].sum()))
     if not bool((whole.trust[:, span[0] : span[1]] > 0).any()):
         return motion.betas[0]
+    known = known_size(figure, motion.betas[0], settings.size_sigma, settings.proportions_sigma)
     solver = Solver(figure, prior, stack_evidence(whole, [span]), settings)
     part = stack_motion(motion, [span])
     for i in range(settings.shape_iterations):

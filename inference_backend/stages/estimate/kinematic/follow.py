@@ -25,21 +25,20 @@ from .landmarks import figure_of
 from .observe import Observed, build_evidence
 from .prior import load_prior
 from .settings import KinematicSettings
-from .shape_prior import known_size
 from .solver import Motion, local_rotations
 from .start import encode
 from .trust import landmark_trust
 
-SETTINGS: Final = KinematicSettings(bone_sigma=0.25, bone_depth_sigma=0.25, view_sigma=0.02, prior_scale=1.5)
-"""How far the bones of a network's motion are trusted; how bodies usually move counts less than where no network knows.
-All figures here were chosen on synthetic clips."""
+SETTINGS: Final = KinematicSettings(
+    bone_sigma=0.25, bone_depth_sigma=0.25, view_sigma=0.02, prior_scale=1.5, size_sigma=0.2, proportions_sigma=2.0
+)
+"""How far the bones and the size of a network's motion are trusted; how bodies usually move counts less than where no
+network knows. All figures here were chosen on synthetic clips."""
 _WORLD_SIGMA: Final = 0.25
 """Of the direction of a bone of well visible world landmarks beside the network's."""
 _BONE_DOUBT, _LANDMARK_DOUBT = 1.5, 0.5
 """Factors on what a network itself says of errors: of its bones, which stay wrong for many frames, and of landmarks,
 whose restlessness and visibility count beside it."""
-_SIZE_SIGMA, _PROPORTIONS_SIGMA = 0.2, 2.0
-"""How far a network's betas are off, in the body's standard deviations."""
 
 
 @one_thread()
@@ -78,8 +77,7 @@ def follow(
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
     bones, weight = _motion_bones(figure, betas, rotations, pelvis) if witness is None else _witnessed(witness)
     told = _with_bones(whole, turn @ bones.mT, weight)
-    known = known_size(figure, betas, _SIZE_SIGMA, _PROPORTIONS_SIGMA)
-    betas = fit_shape(figure, prior, told, start, settings, known)
+    betas = fit_shape(figure, prior, told, start, settings)
     start = replace(start, betas=betas[None])
     found = solve_windows(figure, prior, told, start, settings, StageContext(device="cpu"))
     local, _ = local_rotations(prior, found.z[0])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 from ....protocol.errors import ErrorCode, RecoverError
 
-VERSION = 3
+VERSION = 4
 """Rises with every change that alters results, so that cached results are not taken for current ones."""
 
 
@@ -27,7 +27,8 @@ class KinematicSettings:
         foot_speed: scale below which a foot is taken to stand, m/s.
         foot_sigma: how still a standing foot is, m/s.
         limit_sigma: softness of the limits of knees and elbows.
-        betas_sigma: spread of body shapes around the average, in the body's standard deviations.
+        size_sigma: how far a body's size is from the assumed one, in its shapes' standard deviations.
+        proportions_sigma: the same of all else in its shape.
         iterations: Gauss-Newton steps.
         shape_iterations: Gauss-Newton steps of the pass that finds the shape.
         window: frames of one window at 30 fps.
@@ -50,7 +51,8 @@ class KinematicSettings:
     foot_speed: float = 0.4
     foot_sigma: float = 0.25
     limit_sigma: float = 0.05
-    betas_sigma: float = 0.5
+    size_sigma: float = 0.6
+    proportions_sigma: float = 2.0
     iterations: int = 8
     shape_iterations: int = 6
     window: int = 150

@@ -18,14 +18,9 @@ class ShapePrior(NamedTuple):
     precision: Tensor
 
 
-def usual_shape(count: int, sigma: float) -> ShapePrior:
-    """About the average of the body's shapes."""
-    return ShapePrior(torch.zeros(count, dtype=torch.float64), torch.eye(count, dtype=torch.float64) / sigma**2)
-
-
 def known_size(figure: Figure, betas: Tensor, size_sigma: float, proportions_sigma: float) -> ShapePrior:
-    """About betas `[B]` that somebody else found: their size, which no landmark tells, is believed more than their
-    proportions, which landmarks do tell."""
+    """About betas `[B]`, of the average or of what a network found: their size, which no landmark tells, is believed
+    more than their proportions, which landmarks do tell."""
     reach = figure.rest(betas)[0]
     reach = reach[_HEAD] - reach[_ANKLE]
     taller = reach @ (figure.joints_by_beta[_HEAD] - figure.joints_by_beta[_ANKLE])

@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 import roma
 import torch
+from torch import Tensor
 
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.stages.estimate.kinematic.banded import Chain
@@ -10,6 +11,7 @@ from inference_backend.stages.estimate.kinematic.figure import Figure
 from inference_backend.stages.estimate.kinematic.observe import Observed, build_evidence
 from inference_backend.stages.estimate.kinematic.prior import load_prior
 from inference_backend.stages.estimate.kinematic.settings import KinematicSettings
+from inference_backend.stages.estimate.kinematic.shape_prior import known_size
 from inference_backend.stages.estimate.kinematic.solver import Motion, Solver, local_rotations, pose
 from inference_backend.stages.estimate.kinematic.trust import landmark_trust
 from inference_backend.stages.estimate.kinematic.windows import window_spans
@@ -77,6 +79,20 @@ def test_the_figure_agrees_with_the_body(figure: Figure, body):
         motion.betas[0].float(), motion.root[0].float(), local[0].float(), (motion.pelvis[0] - rest[0]).float()
     )
     assert torch.allclose(joints.double(), posed.joints[0], atol=1e-4)
+
+
+def test_a_shape_is_free_in_all_but_its_size(figure: Figure):
+    betas = torch.linspace(-1, 1, 10, dtype=torch.float64)
+    known = known_size(figure, betas, 0.2, 2.0)
+    precision, directions = torch.linalg.eigh(known.precision)
+    assert np.allclose(precision, [0.25] * 9 + [25.0])
+
+    def height(change: Tensor) -> Tensor:
+        joints = figure.rest(betas + 1e-3 * change)[0]
+        return (joints[..., 15, :] - joints[..., 7, :]).norm(dim=-1)
+
+    grown = (height(directions.T) - height(torch.zeros(10, dtype=torch.float64))).abs()
+    assert grown[:9].max() < 0.01 * grown[9]
 
 
 def test_a_landmark_that_jumps_is_trusted_less():
