@@ -96,7 +96,8 @@ def estimate(
     """
     if settings.steps is not None and settings.steps < 1:
         raise RecoverError(ErrorCode.BAD_SETTING, "The setting moro.steps must be at least 1.", "Use 1, 5, 10 or 20.")
-    model, vertex_ids = load_moro(settings, body, ctx.device)
+    with one_thread():
+        model, vertex_ids = load_moro(settings, body, ctx.device)
     reads_landmarks = model.config.backbone is None
     solver = "cuda" if ctx.device.startswith("cuda") else "cpu"
     small = reads_landmarks and solver == "cpu"
