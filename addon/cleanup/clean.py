@@ -64,9 +64,11 @@ class CleaningPlan:
             RecoverError: `BAD_INPUT`, it is gone.
         """
         for obj in bpy.data.objects:
-            if obj.session_uid == self.armature_uid:
+            if obj.session_uid == self.armature_uid and obj.users_scene:  # a pair of the retargeting keeps deleted ones
                 return obj
-        raise RecoverError(ErrorCode.BAD_INPUT, "The armature that was to be cleaned is gone.", "Undo its removal.")
+        raise RecoverError(
+            ErrorCode.BAD_INPUT, "The armature that was to be cleaned is gone.", "Undo its removal, and clean it again."
+        )
 
 
 def cleaning_job(name: str, armature: bpy.types.Object, cleaning: dict, scene: bpy.types.Scene) -> Job:

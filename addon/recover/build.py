@@ -52,7 +52,7 @@ def build_folder(
     yield 0.05
     plan.timeline.save(folder)
     times = plan.timeline.key_times(result.time_s, result.frame_index)
-    shown = plan.footage if plan.footage and plan.footage.path.is_file() else None  # it may have gone while we waited
+    shown = plan.footage if plan.footage and plan.footage.path.is_file() else None
     settings = BuildSettings(plan.clip, shown, position_only=plan.position_only)
     steps = build_take(plan.scene(), result, body, times, settings)
     unfinished = Unfinished()
@@ -79,6 +79,8 @@ def build_folder(
     except BaseException:  # also when nobody waits for the rest any more
         unfinished.remove()
         raise
+    if shown is not plan.footage:  # it went while we waited
+        take.notes.append(f"The video {plan.footage.path} is gone, so the camera shows none behind the scene.")
     bpy.ops.ed.undo_push(message="Recover Motion")
     return result, take
 

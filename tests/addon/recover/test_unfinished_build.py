@@ -1,11 +1,19 @@
 """A result whose building comes to nothing in the middle: the file is as it was, and a second start builds it once."""
 
+import functools
+
 import bpy
 import numpy as np
 import pytest
+from recover_motion.addon.cleanup.clean import CleaningPlan
 from recover_motion.addon.jobs.job import Job, JobState
 from recover_motion.addon.recover import session
+from recover_motion.addon.recover.build import build
 from recover_motion.addon.recover.import_result import import_result
+from recover_motion.addon.recover.plan import Plan
+from recover_motion.addon.recover.request_file import Request
+from recover_motion.addon.recover.timeline import Timeline
+from recover_motion.addon.result.camera import Footage
 from recover_motion.inference_backend.protocol.errors import RecoverError
 from recover_motion.inference_backend.protocol.messages import Submit
 
@@ -82,3 +90,31 @@ def test_an_undo_in_edit_mode_does_not_leave_two(result, tmp_path):
     assert len(bpy.data.objects["Cube"].data.vertices) == 8
     assert len(people()) == 2
     assert len(bpy.context.scene.timeline_markers) == 6
+
+
+def test_a_video_that_went_while_it_was_recovered_is_told(result, tmp_path):
+    scene = bpy.context.scene
+    video = tmp_path / "gone.mp4"
+    timeline = Timeline(1, np.arange(12), 30.0, 24.0, real_time=False)
+    plan = Plan(scene.session_uid, "walk", Footage(video), timeline, Request(str(video)), position_only=False)
+    job = Job("a", "a", Submit("a", str(video), str(tmp_path)), functools.partial(build, plan))
+    job.state, job.result = JobState.BUILDING, result
+    session.queue.jobs.append(job)
+    session.wait(job)
+    assert job.state is JobState.DONE, job.error
+    assert people() == ["walk person 1", "walk person 2"]
+    assert f"The video {video} is gone, so the camera shows none behind the scene." in job.notes
+
+
+def test_an_armature_that_was_deleted_while_it_was_cleaned_is_left_alone(result):
+    for _ in import_result(result, bpy.context.scene):
+        pass
+    person = bpy.data.objects[people()[0]]
+    plan = CleaningPlan(person.session_uid, result.parent, 0, False, Request())
+    assert plan.armature() == person
+    bpy.context.scene.recover_motion_retarget.pairs.add().source = person  # keeps it in the file
+    for collection in list(person.users_collection):
+        collection.objects.unlink(person)
+    with pytest.raises(RecoverError, match="is gone") as error:
+        plan.armature()
+    assert error.value.remedy == "Undo its removal, and clean it again."
