@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -73,6 +73,19 @@ class Stage(Protocol):
 
     def save(self, seconds: float, steps: int) -> None:
         """Write the model as it stands, averaged weights in place."""
+        ...
+
+
+@runtime_checkable
+class Carrying(Protocol):
+    """A stage that carries something from step to step beside its network and its generator."""
+
+    def carried(self) -> dict[str, Tensor]:
+        """What that is."""
+        ...
+
+    def carry_on(self, carried: dict[str, Tensor]) -> None:
+        """Go on from it; may use the stage's generator, whose state is put back afterwards."""
         ...
 
 
@@ -187,7 +200,7 @@ class Loop:
                 if now - saved > self.budget.save_every:
                     self.save()
                     saved = time.monotonic()
-            figures = self.save(validate=True)
+            figures = self.save()
         if self._board is not None:
             self._board.close()
         return figures
@@ -224,14 +237,14 @@ class Loop:
             for name, value in means.items():
                 self._board.add_scalar(f"train/{name}", value, self.step)
 
-    def save(self, validate: bool = True) -> dict[str, float]:
+    def save(self) -> dict[str, float]:
         """Write the resume file and the stage's model; returns the validation's figures.
 
         Raises:
             RecoverError: they cannot be written.
         """
         self.average.swap()
-        figures = self.stage.validate() if validate else {}
+        figures = self.stage.validate()
         self.stage.save(self.seconds, self.step)
         self.average.swap()
         if figures:
@@ -246,6 +259,8 @@ class Loop:
                 tensors[f"optimiser.{key}.{name}"] = value
         tensors["generator"] = self.generator.get_state()
         tensors["torch_generator"] = self._own_generator()
+        if isinstance(self.stage, Carrying):
+            tensors |= {f"carried.{k}": v for k, v in self.stage.carried().items()}
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         meta = {"step": self.step, "seconds": self.seconds, "stage": self.stage.name}
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
@@ -285,6 +300,8 @@ class Loop:
                 if state:
                     state["step"] = state["step"].cpu() if self.device.type == "cpu" else state["step"]
                     self.optimiser.state[p] = state
+            if isinstance(self.stage, Carrying):
+                self.stage.carry_on(_part(tensors, "carried."))
             self.generator.set_state(tensors["generator"].cpu())
             if "torch_generator" in tensors:  # files that were written before have none
                 self._set_own_generator(tensors["torch_generator"].cpu())

@@ -83,7 +83,7 @@ class TrajectoryStage:
         self._held_back = self._read(data, "val")
         self._clock = DataClock(device)
         self._made: TrajectoryBatch | None = None
-        self._used = 0
+        self._before, self._used = generator.get_state(), 0
 
     def _read(self, data: Path, split: str) -> MotionArchive:
         return on_the_floor(read_archive(data / f"{split}.npz", self.body.sha256))
@@ -110,14 +110,28 @@ class TrajectoryStage:
 
     def _batch(self) -> TrajectoryBatch:
         if self._made is None or self._used == self.plan.uses:
+            self._before, self._used = self._generator.get_state(), 0
             with self._clock.measure():
-                low, high = self.plan.frames
-                share = torch.rand((), generator=self._generator, device=self.device).item()
-                drawn = self._train.draw(2 * self.plan.batch, low + int(share * (high - low + 1)))
-                self._made = self._batches.make(far_travelled(drawn, self.plan.batch))
-            self._used = 0
+                self._made = self._make()
         self._used += 1
         return self._made
+
+    def _make(self) -> TrajectoryBatch:
+        low, high = self.plan.frames
+        share = torch.rand((), generator=self._generator, device=self.device).item()
+        drawn = self._train.draw(2 * self.plan.batch, low + int(share * (high - low + 1)))
+        return self._batches.make(far_travelled(drawn, self.plan.batch))
+
+    def carried(self) -> dict[str, Tensor]:
+        """The batch in use, as the generator's state before it was made, and how often it has been used."""
+        return {"before": self._before, "used": torch.tensor(self._used)}
+
+    def carry_on(self, carried: dict[str, Tensor]) -> None:
+        """Make that batch again."""
+        if carried and int(carried["used"]) > 0:
+            self._before, self._used = carried["before"].cpu(), int(carried["used"])
+            self._generator.set_state(self._before)
+            self._made = self._make()
 
     def _condition(self, told: Tensor) -> Tensor:
         return told if self.plan.config.condition_of == "rotations" else make_condition(told, self.scale)
@@ -159,8 +173,7 @@ class TrajectoryStage:
         return path_scores(found, batch)
 
     def save(self, seconds: float, steps: int) -> None:
-        """Write the network as it stands; the next step makes a batch anew, as it does after a stop."""
-        self._made = None
+        """Write the network as it stands."""
         provenance = {
             "body_sha256": self.body.sha256,
             "steps": str(steps),

@@ -142,9 +142,12 @@ def test_it_learns_to_tell_who_walks(prepared, tmp_path):
     assert "mocap.cs.cmu.edu" in loaded.metadata["acknowledgement"]
 
 
-def test_training_goes_on_as_if_it_had_not_stopped(prepared, tmp_path):
+@pytest.mark.parametrize("uses", [1, 2])
+def test_training_goes_on_as_if_it_had_not_stopped(prepared, tmp_path, uses):
+    """Even if it stopped between the two uses of a batch."""
+
     def train(folder, steps, resume=False):
-        stage = stage_in(folder, prepared)
+        stage = stage_in(folder, prepared, replace(PLAN, uses=uses))
         budget = Budget(10, steps=steps, rate=1e-3, final_rate=1.0)
         Loop(stage, budget, folder, stage._generator, CPU, str).run(resume)
         return load_weights(folder / "trajectory.safetensors").network.state_dict()
@@ -153,25 +156,6 @@ def test_training_goes_on_as_if_it_had_not_stopped(prepared, tmp_path):
     train(tmp_path / "parts", 3)
     parts = train(tmp_path / "parts", 6, resume=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-
-
-def test_a_batch_that_is_used_twice_is_not_carried_over_a_save(prepared, tmp_path):
-    """Saved after the first use of a batch, training goes on the same whether it was stopped there or not."""
-    twice = replace(PLAN, uses=2)
-    budget = Budget(10, steps=6, rate=1e-3)
-    stage = stage_in(tmp_path, prepared, twice)
-    without_stop = Loop(stage, budget, tmp_path, stage._generator, CPU, str)
-    for _ in range(3):
-        without_stop._step(0.0)
-    without_stop.save(validate=False)
-    other = stage_in(tmp_path, prepared, twice)
-    resumed = Loop(other, budget, tmp_path, other._generator, CPU, str)
-    resumed.restore()
-    for each in (without_stop, resumed):
-        for _ in range(3):
-            each._step(0.0)
-    for a, b in zip(stage.network.parameters(), other.network.parameters(), strict=True):
-        assert torch.equal(a, b)
 
 
 def test_the_command_trains_starts_from_weights_and_says_what_does_not_fit(prepared, tmp_path, monkeypatch, capsys):
