@@ -1,5 +1,6 @@
 """Sentences in panels, which Blender itself would cut off."""
 
+import re
 import textwrap
 
 import bpy
@@ -28,4 +29,10 @@ def lines(text: str, width: float) -> list[str]:
         text: the sentence.
         width: of the region, in pixels at a resolution scale of 1.
     """
-    return textwrap.wrap(text, max(int(width / 7) - 6, 16), break_on_hyphens=False)
+    return _Wrapper(max(int(width / 7) - 6, 16), break_on_hyphens=False).wrap(text)
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines between the folders of a path, too."""
+
+    wordsep_simple_re = re.compile(r"(\s+)|(?<=[/\\])")

@@ -42,7 +42,7 @@ class RECOVERMOTION_PT_export(bpy.types.Panel):  # noqa: N801  Blender's naming 
         except RecoverError as error:
             wrapped(layout, str(error), "ERROR", context.region.width)
             return
-        wrapped(layout, preset.description, "INFO", context.region.width)
+        wrapped(layout, f"{preset.description.rstrip('.')}.", "INFO", context.region.width)
         layout.prop(settings, "who")
         layout.prop(settings, "clips")
         if settings.clips == "ONE_FILE" and preset.file not in SEVERAL_CLIPS:

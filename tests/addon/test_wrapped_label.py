@@ -9,4 +9,6 @@ def test_long_paths_come_in_pieces():
     found = lines(text, 300)
     assert max(map(len, found)) <= 300 // 7 - 6
     assert "".join(found).replace(" ", "") == text.replace(" ", "")
+    assert all(line.endswith("deep/") for line in found[2:-2])
+    assert max(map(len, lines("x" * 200, 300))) <= 300 // 7 - 6
     assert lines("Short.", 20) == ["Short."]
