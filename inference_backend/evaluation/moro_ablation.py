@@ -180,7 +180,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the motion packs")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and ablation.json")
     parser.add_argument("--steps", type=count, required=True, help="of training, each variant")
-    parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS))
+    parser.add_argument(
+        "--variants", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS), metavar="VARIANT",
+        help="of: " + ", ".join(f'"{name}"' for name in VARIANTS),
+    )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from what is in the output folder")
     parser.add_argument("--size", choices=tuple(SIZES), default="cpu", help="of the start")
     parser.add_argument("--batch", type=count, help="windows a step, instead of the plan's")

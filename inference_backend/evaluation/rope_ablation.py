@@ -141,7 +141,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and figures")
     parser.add_argument("--steps", type=count, required=True, help="of each variant, both phases together")
-    parser.add_argument("--variants", nargs="+", choices=tuple(ABLATIONS), default=list(VARIANTS))
+    parser.add_argument(
+        "--variants", nargs="+", choices=tuple(ABLATIONS), default=list(VARIANTS), metavar="VARIANT",
+        help=f"of: {', '.join(ABLATIONS)}",
+    )  # fmt: skip
     parser.add_argument("--backbone", type=Path, help="Rope weights with the backbone that all have")
     parser.add_argument("--size", choices=tuple(ROPE_SIZES), default="cpu")
     parser.add_argument("--batch", type=count, help="images a step, instead of the plan's")

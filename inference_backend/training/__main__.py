@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("stage", choices=(*STAGES, "all", "trajectory", "rope", *ROPE_STAGES))
+    parser.add_argument("stage", metavar="STAGE", choices=(*STAGES, "all", "trajectory", "rope", *ROPE_STAGES))
     parser.add_argument("--data", type=Path, required=True, help="prepared motion (training.data.prepare)")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and resume files")
     parser.add_argument(
@@ -86,8 +86,9 @@ def main(argv: list[str] | None = None) -> int:
         "--condition", choices=("joints", "rotations"), default="joints", help="what the stage trajectory is told"
     )
     parser.add_argument(
-        "--variant", choices=tuple(ABLATIONS), default="full", help="of the ablation, which the stages of rope train"
-    )
+        "--variant", choices=tuple(ABLATIONS), default="full", metavar="VARIANT",
+        help=f"of Rope's ablation, for its stages: {', '.join(ABLATIONS)}",
+    )  # fmt: skip
     parser.add_argument("--board", action="store_true", help="also write TensorBoard logs, where it is installed")
     arguments = parser.parse_args(argv)
     try:

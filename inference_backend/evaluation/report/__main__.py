@@ -95,6 +95,9 @@ def main(argv: list[str] | None = None) -> int:
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"{error}. Name folders that can be written to with --work and --docs.", file=sys.stderr)
+        return 1
     if not done:
         print("Time is up; the same command goes on where this one stopped.")
     return 0

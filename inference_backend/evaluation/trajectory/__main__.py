@@ -8,7 +8,7 @@ or those of `--settings`.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -116,6 +116,10 @@ def _scores(pairs: list[Pair], paths: list[np.ndarray], away: list[np.ndarray]) 
     )
 
 
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
@@ -133,8 +137,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--settings", type=_json, default={}, help="of all other stages, JSON as for recover")
     parser.add_argument("--clips", type=count, default=8, help="motions; each is seen in every kind of clip")
     parser.add_argument("--frames", type=count, default=240)
-    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--ways", nargs="*", choices=sorted(ways), default=list(ways))
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=f"of clips: {_quoted(KINDS)}"
+    )
+    parser.add_argument(
+        "--ways", nargs="+", choices=list(ways), default=list(ways), metavar="WAY", help=f"of: {_quoted(ways)}"
+    )
     parser.add_argument("--split", choices=("val", "test"), default="val")
     arguments = parser.parse_args(argv)
     scores: dict[str, dict[str, dict[str, float]]] = {}

@@ -20,8 +20,8 @@ from ..data.archive import read_archive
 from ..data.posing import PosedBody, flat_handed
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
+from ..provenance import provenance
 from ..sizes import StagePlan
-from ..stages.context import ACKNOWLEDGEMENT
 from ..stages.scores import mean_scores, pose_scores
 from .sizes import ROPE_STAGES, RopeSize
 from .synthesis import SPACING, ProxyBatch, ProxySynthesis
@@ -102,18 +102,10 @@ class RopeContext:
 
     def save(self, stage: str, seconds: float, steps: int) -> None:
         """Write the network as it stands."""
-        provenance = {
-            "body_sha256": self.body.sha256,
-            "body_name": self.body.name,
-            "stage": stage,
-            "steps": str(steps),
-            "minutes": f"{seconds / 60:.1f}",
-            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
-            "data": "CMU motion capture on the open body, virtual cameras, simulated landmark errors and silhouettes",
-            "acknowledgement": ACKNOWLEDGEMENT,
-            "licence": "CC0-1.0",
-        }
-        save_rope(self.model, self.path(stage), provenance, torch.float32)
+        what = "virtual cameras, simulated landmark errors and silhouettes"
+        told = provenance(self.body, self.device, what, seconds, steps)
+        told |= {"body_name": self.body.name, "stage": stage}
+        save_rope(self.model, self.path(stage), told, torch.float32)
 
 
 class RopeStage:

@@ -19,12 +19,9 @@ from ...protocol.errors import ErrorCode, RecoverError
 from ..data.archive import read_archive
 from ..data.posing import PosedBody, flat_handed
 from ..data.windows import MotionWindows
+from ..provenance import provenance
 from ..sizes import Size, StagePlan
 
-ACKNOWLEDGEMENT: Final = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. "
-    "The database was created with funding from NSF EIA-0196217."
-)
 _LATENTS_OFF: Final = 0.5
 """How far the landmark encoder's latents are taken to be off at first, in standard deviations of the codebook."""
 _BACKBONE_HEADS: Final = ("parts.",)
@@ -155,17 +152,8 @@ class Context:
         """Write the network as it stands."""
         model = self.model
         extra = model.vqvae._buffers.pop("latent_variance", None)
-        provenance = {
-            "body_sha256": self.body.sha256,
-            "stage": stage,
-            "steps": str(steps),
-            "minutes": f"{seconds / 60:.1f}",
-            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
-            "data": "CMU motion capture on the open body, virtual cameras, simulated landmark errors",
-            "acknowledgement": ACKNOWLEDGEMENT,
-            "licence": "CC0-1.0",
-        }
-        save_network(model, self.path(stage), self.connections, provenance)
+        told = provenance(self.body, self.device, "virtual cameras, simulated landmark errors", seconds, steps)
+        save_network(model, self.path(stage), self.connections, told | {"stage": stage})
         if extra is not None:
             model.vqvae.register_buffer("latent_variance", extra)
 

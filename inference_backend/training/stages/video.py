@@ -1,7 +1,7 @@
 """Video training (MoRo section 3.6): evidence over time, with confidence-guided masking; and the smoother alone.
 
-Half of the steps mask at random, or everything. The other half runs the network once on nothing but MASK, keeps what it is sure of as
-its own input, and learns to say the rest: this is what iterative decoding asks of it.
+Half of the steps mask at random, or everything. The other half runs the network once on nothing but MASK, keeps what it
+is sure of as its own input, and learns to say the rest: this is what iterative decoding asks of it.
 """
 
 from collections.abc import Iterable

@@ -19,15 +19,12 @@ from ...protocol.errors import ErrorCode, RecoverError
 from ..data.archive import MotionArchive, read_archive
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock
+from ..provenance import provenance
 from .batches import CORRUPTION, FPS, Batches, TrajectoryBatch, far_travelled, on_the_floor
 from .scores import path_scores
 from .sizes import TrajectoryPlan
 
 NAME: Final = "trajectory"
-ACKNOWLEDGEMENT: Final = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. "
-    "The database was created with funding from NSF EIA-0196217."
-)
 _CHECK_WINDOWS, _CHECK_STEPS = 24, 5
 
 
@@ -174,13 +171,5 @@ class TrajectoryStage:
 
     def save(self, seconds: float, steps: int) -> None:
         """Write the network as it stands."""
-        provenance = {
-            "body_sha256": self.body.sha256,
-            "steps": str(steps),
-            "minutes": f"{seconds / 60:.1f}",
-            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
-            "data": "CMU motion capture on the open body, simulated errors of estimated poses",
-            "acknowledgement": ACKNOWLEDGEMENT,
-            "licence": "CC0-1.0",
-        }
-        save_weights(self.path, self.network, self.scale, provenance)
+        told = provenance(self.body, self.device, "simulated errors of estimated poses", seconds, steps)
+        save_weights(self.path, self.network, self.scale, told)
