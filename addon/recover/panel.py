@@ -144,7 +144,7 @@ class _SettingsPanel(_Panel):
             layout.prop(settings, "estimator_body")
         layout.prop(settings, "body")
         layout.prop(settings, "device")
-        column = layout.column(heading="Camera")
+        column = layout.column()
         column.prop(settings, "camera")
         match settings.camera:
             case "LENS":
@@ -156,12 +156,12 @@ class _SettingsPanel(_Panel):
                 column.prop(settings, "calibration")
         column.prop(settings, "camera_motion")
         layout.prop(settings, "trajectory")
-        column = layout.column(heading="Clean-up")
+        column = layout.column()
         column.prop(settings, "lock_strength")
         column.prop(settings, "lock_blend_s")
         column.prop(settings, "smoothing_s")
         column.prop(settings, "physics")
-        column = layout.column(heading="Result")
+        column = layout.column()
         column.prop(settings, "keys")
         column.prop(settings, "root")
 

@@ -83,7 +83,7 @@ class RecoverMotionSettings(bpy.types.PropertyGroup):
     )
     calibration: bpy.props.StringProperty(name="File", description="The calibration file", subtype="FILE_PATH")
     camera_motion: bpy.props.EnumProperty(
-        name="Motion",
+        name="Camera Motion",
         description="Whether the camera moves while it films",
         default="auto",
         items=(

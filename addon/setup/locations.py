@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 PACKAGE_FOLDER: Final = Path(__file__).resolve().parents[2]
 """The installed extension, which holds both packages. Read only."""
 
-_ROOT_PACKAGE: Final = __package__.rsplit(".", 2)[0]
+ROOT_PACKAGE: Final = __package__.rsplit(".", 2)[0]
+"""What Blender calls the add-on."""
 
 
 def preferences() -> "RecoverMotionPreferences | None":
     """The add-on's preferences; None where it was registered without being installed."""
-    entry = bpy.context.preferences.addons.get(_ROOT_PACKAGE)
+    entry = bpy.context.preferences.addons.get(ROOT_PACKAGE)
     return entry.preferences if entry else None
 
 
@@ -36,7 +37,7 @@ def data_folder() -> Path:
     if path:
         return Path(bpy.path.abspath(path))
     try:
-        return Path(bpy.utils.extension_path_user(_ROOT_PACKAGE, create=True))
+        return Path(bpy.utils.extension_path_user(ROOT_PACKAGE, create=True))
     except ValueError:  # not installed as an extension
         return Path(bpy.utils.user_resource("DATAFILES", path="recover_motion", create=True))
 

@@ -100,11 +100,9 @@ class RecoverMotionOpenPreferences(bpy.types.Operator):
     bl_label = "Open Preferences"
     bl_options: Final = {"INTERNAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Open them."""
-        bpy.ops.screen.userpref_show("INVOKE_DEFAULT")
-        context.preferences.active_section = "ADDONS"
-        context.window_manager.addon_search = "Recover Motion"
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Open them, unfolded."""
+        bpy.ops.preferences.addon_show(module=locations.ROOT_PACKAGE)
         return {"FINISHED"}
 
 
