@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..pipeline.identity import file_sha256
 from ..protocol.errors import ErrorCode, RecoverError
 
 
@@ -20,6 +21,12 @@ def kept_figures(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("rows"), dict):
         raise _bad(path, "it has no rows")
     return found
+
+
+def data_checksum(data: Path) -> str:
+    """Checksum of the motion in a folder of prepared motion that variants learn from; "" where there is none."""
+    path = data / "train.npz"
+    return file_sha256(path) if path.is_file() else ""
 
 
 def _bad(path: Path, why: str) -> RecoverError:

@@ -27,7 +27,7 @@ from ..training.loop import Budget, Loop, choose_device
 from ..training.sizes import SIZES, Size, StagePlan
 from ..training.stages.context import Context
 from ..training.stages.video import VideoStage
-from .kept_figures import kept_figures
+from .kept_figures import data_checksum, kept_figures
 from .report.ablation import STEPS, ZEROED, without
 from .report.store import commit_of
 from .synthetic.compare import COLUMNS, make_clips, score_estimator
@@ -237,6 +237,7 @@ def _told(arguments: argparse.Namespace, plan: StagePlan) -> dict[str, Any]:
         "commit": commit_of(Path(__file__).resolve().parents[2]),
         **{name: file_sha256(path) for name, path in paths.items()},
         **{name: getattr(arguments, name) for name in ("size", "steps", "seed", "split", "clips", "frames")},
+        "data": data_checksum(arguments.data),
         "batch": plan.batch,
         "window": plan.frames,
     }

@@ -25,7 +25,7 @@ from ..protocol.errors import ErrorCode, RecoverError
 from ..training.loop import Budget, Loop, choose_device
 from ..training.rope.sizes import ROPE_SIZES, ROPE_STAGES, RopeSize
 from ..training.rope.stage import RopeContext, RopeStage
-from .kept_figures import kept_figures
+from .kept_figures import data_checksum, kept_figures
 from .tables import columns_of, table
 
 VARIANTS: Final = (
@@ -126,10 +126,11 @@ def known(path: Path, recipe: dict[str, Any]) -> dict[str, dict[str, float]]:
     if not path.is_file():
         return {}
     found = kept_figures(path)
-    if found["recipe"] != recipe:
+    told = {"data": recipe.get("data")} | found.get("recipe", {})  # earlier figures do not say what data they are from
+    if told != recipe:
         raise RecoverError(
             ErrorCode.BAD_SETTING,
-            f"The variants of {path} were trained with other settings: {found['recipe']}.",
+            f"The variants of {path} were trained with other settings: {found.get('recipe')}.",
             "Give the same settings, or another folder.",
         )
     return found["rows"]
@@ -157,6 +158,7 @@ def main(argv: list[str] | None = None) -> int:
         size = replace(size, plans=plans)
         recipe = {name: getattr(arguments, name) for name in ("size", "steps", "batch", "seed")}
         recipe["backbone"] = None if arguments.backbone is None else _checksum(arguments.backbone)
+        recipe["data"] = data_checksum(arguments.data)
         figures = arguments.out / "ablation.json"
         rows = known(figures, recipe)
         for variant in arguments.variants:

@@ -4,10 +4,12 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from inference_backend.evaluation import rope_ablation
 from inference_backend.models.rope.weights_file import load_rope
+from inference_backend.protocol.errors import RecoverError
 from inference_backend.training.rope.sizes import ROPE_SIZES
 
 
@@ -44,6 +46,14 @@ def test_variants_are_trained_alike_and_listed(prepared, tmp_path, monkeypatch, 
     same = {name: torch.equal(old[name], value) for name, value in new.items() if name in old}
     assert all(kept for name, kept in same.items() if name.startswith(("backbone.", "neck.")))
     assert not any(kept for name, kept in same.items() if name.startswith(("encoders.", "pose_in.")))
+
+
+def test_figures_of_other_data_are_not_kept(tmp_path):
+    path, rows = tmp_path / "ablation.json", {"full": {"mpjpe": 1.0}}
+    path.write_text(json.dumps({"recipe": {"steps": 5, "data": "a"}, "rows": rows}), encoding="utf-8")
+    assert rope_ablation.known(path, {"steps": 5, "data": "a"}) == rows
+    with pytest.raises(RecoverError, match="other settings"):
+        rope_ablation.known(path, {"steps": 5, "data": "b"})
 
 
 def test_damaged_figures_are_named(tmp_path, capsys):

@@ -30,6 +30,15 @@ def test_a_split_is_read_whole(shared: Path):
     assert 5 not in subjects
 
 
+def test_nobody_is_in_two_splits(shared: Path):
+    subjects = {}
+    for path in (shared / "mocap").glob("cmu_*.npz"):
+        with np.load(path, allow_pickle=False) as pack:
+            subjects.setdefault(path.stem.rsplit("_", 1)[1], set()).update(pack["subject"].tolist())
+    assert set(subjects) == {"train", "val", "test"}
+    assert sum(map(len, subjects.values())) == len(set().union(*subjects.values()))
+
+
 def test_a_folder_without_packs_is_refused(tmp_path: Path):
     with pytest.raises(RecoverError) as caught:
         list(read_split(tmp_path, "train"))
