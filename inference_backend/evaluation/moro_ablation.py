@@ -18,11 +18,11 @@ import torch
 from torch import nn
 
 from ..body.body import Body
-from ..cli.counts import count
 from ..models.moro.weights_file import read_metadata
 from ..pipeline.identity import file_sha256
 from ..protocol.errors import RecoverError
 from ..stages.estimate.moro.settings import MoroSettings
+from ..training.counts import count
 from ..training.loop import Budget, Loop, choose_device
 from ..training.sizes import SIZES, Size, StagePlan
 from ..training.stages.context import Context

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import torch
 
-from ..cli.counts import count
 from ..models.rope.config import ABLATIONS
 from ..models.rope.network import Rope
 from ..models.rope.weights_file import load_rope, read_metadata
 from ..pipeline.identity import file_sha256
 from ..protocol.errors import ErrorCode, RecoverError
+from ..training.counts import count
 from ..training.loop import Budget, Loop, choose_device
 from ..training.rope.sizes import ROPE_SIZES, ROPE_STAGES, RopeSize
 from ..training.rope.stage import RopeContext, RopeStage

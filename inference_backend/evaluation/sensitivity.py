@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..body.body import Body
-from ..cli.counts import count
 from ..models.rope.camera import box_feature
 from ..models.rope.config import OPEN
 from ..models.rope.network import Rope
@@ -31,6 +30,7 @@ from ..stages.estimate.kinematic.observe import observe
 from ..stages.estimate.rope.look import crops, proxies, view_of
 from ..stages.estimate.rope.settings import RopeSettings
 from ..stages.estimate.rope.weights import weights_path
+from ..training.counts import count
 from .occlusion_map import SHAPES, heat_map, occluder, sensitivity
 from .posed_subjects import Subject, moving_subjects, posed_subject
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from ..cli.counts import count
 from ..models.rope.config import ABLATIONS
 from ..protocol.errors import ErrorCode, RecoverError
+from .counts import count
 from .loop import Budget, Loop, choose_device, resume_path, seconds_spent
 from .rope.command import train_rope
 from .rope.sizes import ROPE_STAGES

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..body.body import Body
-from ..cli.counts import count
 from ..models.moro.checkpoint import load_network
 from ..models.moro.fit_body import BodyFitting
 from ..models.moro.network import Moro
 from ..protocol.errors import RecoverError
 from ..protocol.skeleton import BODY_JOINTS
+from .counts import count
 from .data.archive import read_archive
 from .data.posing import PosedBody, flat_handed
 from .data.windows import MotionWindows

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from ...cli.counts import count
 from ...protocol.errors import RecoverError
+from ...training.counts import count
 from .evaluation import PARTS, Evaluation
 from .page import write_page
 from .runs import log_runs

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from ...body.body import Body
-from ...cli.counts import count
 from ...geometry.blazepose import INDEX
 from ...geometry.feet import find_soles
 from ...geometry.forward_kinematics import pose_joints
@@ -30,6 +29,7 @@ from ...stages.estimate.moro.settings import MoroSettings
 from ...stages.estimate.registry import find_estimator
 from ...stages.estimate.rope.settings import RopeSettings
 from ...stages.estimate.rope_moro.settings import LinkSettings, RopeMoroSettings
+from ...training.counts import count
 from ...training.mocap import MocapClip, read_split
 from ..protocols import Pair, moro
 from ..tables import named_rows

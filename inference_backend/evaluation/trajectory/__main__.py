@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 
 from ...body.body import Body
-from ...cli.counts import count
 from ...pipeline.cache import StageCache
 from ...pipeline.identity import file_sha256
 from ...pipeline.settings import RecoverSettings
@@ -25,6 +24,7 @@ from ...stages.estimate.kinematic.landmarks import figure_of
 from ...stages.foot_lock.settings import FootLockSettings
 from ...stages.physics.settings import PhysicsSettings
 from ...stages.trajectory.settings import TrajectorySettings
+from ...training.counts import count
 from ...training.mocap import MocapClip
 from ..metrics import align
 from ..protocols import Pair, moro, wham

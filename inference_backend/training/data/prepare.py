@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from ...body.body import Body
-from ...cli.counts import count
 from ...protocol.errors import RecoverError
+from ..counts import count
 from ..mocap import MocapClip, read_split
 from .archive import write_archive
 from .retarget import Motion, Retargeting, broken, joint_table, subject_shape

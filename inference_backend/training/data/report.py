@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ...body.body import Body
-from ...cli.counts import count
 from ...geometry.blazepose import BODY
 from ...protocol.errors import RecoverError
+from ..counts import count
 from .archive import read_archive
 from .occlusion import heights
 from .posing import PosedBody, flat_handed

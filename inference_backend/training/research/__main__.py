@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from ...body.body import Body
-from ...cli.counts import count
 from ...models.moro.checkpoint import network_from, read_released_backbone, read_released_tokenizer
 from ...models.moro.config import RESEARCH, MoroConfig
 from ...models.moro.connections import Connections, connections_from_tables, read_connections
@@ -23,6 +22,7 @@ from ...models.moro.smoother import Smoother
 from ...models.moro.statistics_file import bundled_statistics, read_released_statistics
 from ...models.moro.weights_file import read_weights
 from ...protocol.errors import ErrorCode, RecoverError
+from ..counts import count
 from ..loop import Budget, Loop, Stage, choose_device
 from .bodies import Bodies
 from .motion import MotionPretraining, TokenizerTraining

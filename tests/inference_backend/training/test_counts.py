@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from inference_backend.cli.counts import count
+from inference_backend.training.counts import count
 
 
 def test_whole_numbers_from_one_on():
