@@ -14,6 +14,7 @@ from recover_motion.addon.jobs.job import JobState
 from recover_motion.addon.recover import session
 from recover_motion.addon.recover.ops import RecoverMotionRecover, new_job
 from recover_motion.addon.recover.strip import chosen_strip
+from recover_motion.addon.setup import session as setup_session
 
 from tests.addon.recover.conftest import SAMPLE, add_strip, recover
 
@@ -125,6 +126,34 @@ def test_switching_the_add_on_off_ends_the_backend(backend):
         assert not hasattr(bpy.types.Scene, "recover_motion")
     finally:
         recover_motion.register()
+
+
+def ours_in_blender():
+    """Names of our functions that Blender calls by itself, and of our types and properties."""
+    lists = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
+    lists = [functions for functions in lists if isinstance(functions, list)]
+    lists.append(bpy.types.TOPBAR_MT_file_import.draw._draw_funcs)
+    called = [f.__qualname__ for functions in lists for f in functions if f.__module__.startswith("recover_motion.")]
+    timers = [f.__qualname__ for f in (session._timer, setup_session._timer) if bpy.app.timers.is_registered(f)]
+    properties = [
+        name for kind in (bpy.types.Scene, bpy.types.Object) for name in dir(kind) if "recover_motion" in name
+    ]
+    return called, timers, properties, [name for name in dir(bpy.types) if "recovermotion" in name.lower()]
+
+
+def test_switching_the_add_on_off_leaves_nothing_of_it_in_blender(data_folder):
+    called, _, properties, types = ours_in_blender()
+    assert len(called) >= 4
+    assert len(properties) >= 4
+    assert len(types) >= 10
+    setup_session._watch()
+    bpy.app.timers.register(session._timer, persistent=True)
+    recover_motion.unregister()
+    try:
+        assert ours_in_blender() == ([], [], [], [])
+    finally:
+        recover_motion.register()
+    assert ours_in_blender() == (called, [], properties, types)
 
 
 def test_repeat_last_cannot_wait_for_a_recovery_with_blender_frozen():
