@@ -1,4 +1,4 @@
-"""Measure the product and write docs/evaluation.md: `make evaluate`, or
+"""Measure the product and write docs/evaluation.md and evaluation_clips.md: `make evaluate`, or
 `python -m inference_backend.evaluation.report --clips DIR --mocap DIR`.
 
 Figures that are there already, for the same weights, settings and stages, are not made again; so it can be stopped and
@@ -16,7 +16,7 @@ import torch
 from ...protocol.errors import RecoverError
 from ...training.counts import count
 from .evaluation import PARTS, Evaluation
-from .page import write_page
+from .page import write_pages
 from .runs import log_runs
 from .store import Store, commit_of
 
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         store = Store(evaluation.work / "figures", commit_of(REPOSITORY))
         done = run(evaluation, store, arguments.parts, arguments.only, 60 * arguments.minutes)
         log_runs(evaluation, store, arguments.docs / "evaluation_runs.csv")
-        write_page(evaluation, store, arguments.docs, arguments.draw)
+        write_pages(evaluation, store, arguments.docs, arguments.draw)
     except RecoverError as error:
         print(error, file=sys.stderr)
         return 1

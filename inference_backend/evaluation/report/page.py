@@ -1,4 +1,5 @@
-"""Writes docs/evaluation.md and its pictures: words from `page.md`, tables from the figures that there are."""
+"""Writes docs/evaluation.md, docs/evaluation_clips.md and their pictures: words from the templates
+beside this file, tables from the figures that there are."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ from .store import Store
 from .synthetic_section import synthetic_tables
 
 PAGE: Final = "evaluation.md"
-TEMPLATE: Final = Path(__file__).with_name("page.md")
+TEMPLATES: Final = {
+    page: Path(__file__).with_name(page.replace(".md", ".template.md")) for page in (PAGE, "evaluation_clips.md")
+}
 BEGIN, END = "<!-- written by hand -->", "<!-- end -->"
 _MARK: Final = re.compile(r"\{\{(\w+)\}\}")
 
@@ -39,13 +42,13 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "".join(blocks)).rstrip() + "\n"
 
 
-def write_page(evaluation: Evaluation, store: Store, docs: Path, draw: list[str]) -> None:
-    """Write the page and its pictures.
+def write_pages(evaluation: Evaluation, store: Store, docs: Path, draw: list[str]) -> None:
+    """Write the pages and their pictures.
 
     Args:
         evaluation: what was measured.
         store: its figures.
-        docs: folder of the page; pictures go to `images` in it.
+        docs: folder of the pages; pictures go to `images` in it.
         draw: patterns of clips whose recovered bodies may be drawn.
     """
     images = docs / "images"
@@ -65,4 +68,5 @@ def write_page(evaluation: Evaluation, store: Store, docs: Path, draw: list[str]
         **sample_tables(evaluation, store),
         **covered_tables(evaluation, store),
     }
-    (docs / PAGE).write_text(filled(TEMPLATE.read_text(encoding="utf-8"), values), encoding="utf-8")
+    for page, template in TEMPLATES.items():
+        (docs / page).write_text(filled(template.read_text(encoding="utf-8"), values), encoding="utf-8")

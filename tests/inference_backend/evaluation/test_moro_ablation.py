@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from inference_backend.evaluation import moro_ablation
 from inference_backend.evaluation.report.ablation import ZEROED
 from inference_backend.evaluation.report.moro_section import trained_without
-from inference_backend.evaluation.report.page import TEMPLATE, filled
+from inference_backend.evaluation.report.page import PAGE, TEMPLATES, filled
 from inference_backend.training.sizes import SIZES
 from inference_backend.training.stages import video
 from inference_backend.training.stages.context import Context
@@ -83,7 +83,7 @@ def test_the_command_scores_and_the_page_shows_it(start, prepared, tmp_path, sha
     rows = json.loads((out / "ablation.json").read_text(encoding="utf-8"))["rows"]
     # Nothing tells the decoder of the tokens that are there already.
     assert rows["without motion encoder, T = 1"] == rows["without motion encoder, T = 5"]
-    page = filled(TEMPLATE.read_text(encoding="utf-8"), {"trained_without": trained_without(tmp_path / "work")})
+    page = filled(TEMPLATES[PAGE].read_text(encoding="utf-8"), {"trained_without": trained_without(tmp_path / "work")})
     error = rows["without motion encoder, T = 5"]["occluded"]["MPJPE"]
     assert f"| without motion encoder, T = 5 | {error:.1f} |" in page
     assert trained_without(tmp_path) == ""

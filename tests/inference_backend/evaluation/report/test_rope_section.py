@@ -2,7 +2,7 @@
 
 import json
 
-from inference_backend.evaluation.report.page import TEMPLATE, filled
+from inference_backend.evaluation.report.page import PAGE, TEMPLATES, filled
 from inference_backend.evaluation.report.rope_section import rope_tables
 
 SCORES = {"clear": {"never": {"W-MPJPE-rigid": 119.04, "path": 65.7, "hidden": float("nan")}}}
@@ -32,6 +32,9 @@ def test_tables_say_what_was_measured(tmp_path):
     assert "| bundled | bar | 90.0 | 97.0 |" in tables["rope_sensitivity"]
     assert "| 11 parts only | clear | never | 119.0 |  |" in tables["rope_levels"]
     assert tables["trajectory"].splitlines()[2].startswith("| clear | never | 119.0 |")
-    page = filled(TEMPLATE.read_text(encoding="utf-8"), tables)
+    template = TEMPLATES[PAGE].read_text(encoding="utf-8")
+    page = filled(template, tables)
     assert "### The trajectory denoiser" in page
-    assert "### The trajectory denoiser" not in filled(TEMPLATE.read_text(encoding="utf-8"), {"findings": "none"})
+    assert "### The trajectory denoiser" not in filled(
+        TEMPLATES[PAGE].read_text(encoding="utf-8"), {"findings": "none"}
+    )
