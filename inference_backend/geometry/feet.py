@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..body.body import Body
-from ..records.motion import PoseEvidence, WorldMotion
+from ..records.motion import PoseEstimate, WorldMotion
 from .forward_kinematics import pose_joints
 
 HIPS, KNEES, ANKLES, BALLS = (1, 2), (4, 5), (7, 8), (10, 11)
@@ -57,7 +57,7 @@ class Soles:
         """The first two of `of`, `[N,4,3]`, in the order of `skeleton.CONTACT_POINTS`."""
         return self.of(joints, rotations)[:, :, :2].reshape(-1, 4, 3)
 
-    def of_motion(self, motion: PoseEvidence | WorldMotion) -> NDArray[np.float64]:
+    def of_motion(self, motion: PoseEstimate | WorldMotion) -> NDArray[np.float64]:
         """Positions `[N,2,P,3]` of the points in a motion's own frame."""
         return self.of(*pose_joints(self.joints, motion.global_orient, motion.body_pose, motion.transl))
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..protocol.errors import ErrorCode, RecoverError
 from ..protocol.result_format import load_contacts
 from ..records.context import StageContext
-from ..records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
+from ..records.motion import Contacts, PhysicsReport, PoseEstimate, TrajectoryReport, WorldMotion
 from ..records.people import PersonTrack
 from ..records.video import Shots, Video
 from ..stages.background import settings as background_stage
@@ -190,7 +190,7 @@ def recover(
             )
             for out, part in zip(motion_outs, _parts([len(track) for track in tracks]), strict=True)
         ]
-    motions: list[PoseEvidence] = [out.value for out in motion_outs]
+    motions: list[PoseEstimate] = [out.value for out in motion_outs]
     world_out = runner.run(
         "world",
         world_stage.VERSION,

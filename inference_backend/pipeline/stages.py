@@ -11,7 +11,7 @@ from typing import Any
 from ..records.background import Background
 from ..records.camera import Camera, WorldFrame
 from ..records.context import StageContext
-from ..records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
+from ..records.motion import Contacts, PhysicsReport, PoseEstimate, TrajectoryReport, WorldMotion
 from ..records.people import PersonTrack
 from ..records.video import Shots, Video
 from ..stages.estimate.registry import Estimator
@@ -104,7 +104,7 @@ class Stages:
         body: Any,
         settings: Any,
         ctx: StageContext,
-    ) -> PoseEvidence:
+    ) -> PoseEstimate:
         """Run the chosen estimator for one person; see `stages.estimate.registry`."""
         from ..stages.estimate.steady_view import steady_view, turned_back
 
@@ -118,7 +118,7 @@ class Stages:
             body.to("cpu")  # where the other stages expect it; an estimator may have moved it to its device
         return motion if seen is None else turned_back(motion, calm, camera, body)
 
-    def convert_body(self, motion: PoseEvidence, source: Any, target: Any, ctx: StageContext) -> PoseEvidence:
+    def convert_body(self, motion: PoseEstimate, source: Any, target: Any, ctx: StageContext) -> PoseEstimate:
         """See `stages.convert.stage.convert_body`."""
         from ..stages.convert.stage import convert_body
 
@@ -129,7 +129,7 @@ class Stages:
         video: Video,
         shots: Shots,
         camera: Camera,
-        motions: list[PoseEvidence],
+        motions: list[PoseEstimate],
         body: Any,
         settings: WorldSettings,
         ctx: StageContext,
@@ -153,7 +153,7 @@ class Stages:
         self,
         video: Video,
         world: WorldFrame,
-        evidence: list[PoseEvidence],
+        evidence: list[PoseEstimate],
         motions: list[WorldMotion],
         body: Any,
         settings: TrajectorySettings,

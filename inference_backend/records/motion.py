@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class PoseEvidence:
+class PoseEstimate:
     """What an estimator says of one person, in the camera's frame (OpenCV axes: x right, y down, z forward).
 
     Attributes:
@@ -39,7 +39,7 @@ class PoseEvidence:
 
 @dataclass(frozen=True)
 class WorldMotion:
-    """One person's motion in the world (y up, floor at y = 0, metres). Fields as in `PoseEvidence`, and:
+    """One person's motion in the world (y up, floor at y = 0, metres). Fields as in `PoseEstimate`, and:
 
     Attributes:
         floor_y: metres, height of what this person stands on: 0 on the shot's floor, else a step, a stage, a roof.

@@ -18,7 +18,7 @@ import numpy as np
 
 from .background import Background
 from .camera import Camera, WorldFrame
-from .motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
+from .motion import Contacts, PhysicsReport, PoseEstimate, TrajectoryReport, WorldMotion
 from .people import PersonTrack
 from .video import Shots, Video
 
@@ -31,7 +31,7 @@ RECORDS: Final[dict[str, type]] = {
         PersonTrack,
         Camera,
         WorldFrame,
-        PoseEvidence,
+        PoseEstimate,
         WorldMotion,
         Contacts,
         TrajectoryReport,

@@ -22,7 +22,7 @@ from ...geometry.forward_kinematics import pose_joints
 from ...protocol.errors import ErrorCode, RecoverError
 from ...protocol.skeleton import BODY_JOINTS
 from ...records.context import StageContext
-from ...records.motion import PoseEvidence
+from ...records.motion import PoseEstimate
 from ...stages.estimate.kinematic.landmarks import figure_of
 from ...stages.estimate.kinematic.settings import KinematicSettings
 from ...stages.estimate.moro.settings import MoroSettings
@@ -136,7 +136,7 @@ def truth_of(clip: SyntheticClip, body: Body) -> Truth:
     return Truth(joints, feet, _shown(clip.hidden), _to_world(clip))
 
 
-def pair_of(clip: SyntheticClip, found: PoseEvidence, body: Body) -> Pair:
+def pair_of(clip: SyntheticClip, found: PoseEstimate, body: Body) -> Pair:
     """An estimate beside the clip's truth; frames that the estimator does not vouch for count as well."""
     rest = body.rest_joints(torch.from_numpy(found.betas).float())[:22].double().numpy()
     joints, turned = pose_joints(rest, found.global_orient, found.body_pose, found.transl)

@@ -8,7 +8,7 @@ import torch
 from ...body.body import Body
 from ...protocol.result_format import person_name
 from ...records.context import StageContext
-from ...records.motion import PoseEvidence
+from ...records.motion import PoseEstimate
 from ..one_thread import one_thread
 from .figure import common_figure
 from .refit import Pose, refit
@@ -16,7 +16,7 @@ from .refit import Pose, refit
 _JOINTS = 22
 
 
-def convert_body(motion: PoseEvidence, source: Body, target: Body, ctx: StageContext) -> PoseEvidence:
+def convert_body(motion: PoseEstimate, source: Body, target: Body, ctx: StageContext) -> PoseEstimate:
     """Refit a motion to another body, and say how far its joints are off then.
 
     Rotations are carried over, betas found from the bones, then both are refined together until joints, head, hands

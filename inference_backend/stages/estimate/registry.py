@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...protocol.errors import ErrorCode, RecoverError
-from ...records.motion import PoseEvidence
+from ...records.motion import PoseEstimate
 from .kinematic import settings as kinematic
 from .moro import settings as moro
 from .rope import settings as rope
@@ -22,7 +22,7 @@ class Estimator:
     """How to run an estimator.
 
     Attributes:
-        name: as in `PoseEvidence.estimator`.
+        name: as in `PoseEstimate.estimator`.
         settings: the field of `pipeline.settings.RecoverSettings` with its settings.
         version: its VERSION.
         load: imports it; what comes back is called as `estimate(video, track, camera, body, settings, ctx)`.
@@ -36,7 +36,7 @@ class Estimator:
     name: str
     settings: str
     version: int
-    load: Callable[[], Callable[..., PoseEvidence]]
+    load: Callable[[], Callable[..., PoseEstimate]]
     weights: Callable[[Any], str]
     trained_body: Callable[[Any], TrainedBody | None] = lambda _settings: None
     wants_steady_view: Callable[[Any], bool] = lambda _settings: False

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from ...body.body import Body
 from ...geometry.projection import undistort
 from ...records.camera import Camera
-from ...records.motion import PoseEvidence
+from ...records.motion import PoseEstimate
 from ...records.people import PersonTrack
 from ...records.video import Video
 
@@ -70,7 +70,7 @@ def _seen_by(pixels: Array, K: Array, dist: Array, step: Array) -> Array:
     return (flat @ K.swapaxes(1, 2))[..., :2]
 
 
-def turned_back(motion: PoseEvidence, calm: Camera, camera: Camera, body: Body) -> PoseEvidence:
+def turned_back(motion: PoseEstimate, calm: Camera, camera: Camera, body: Body) -> PoseEstimate:
     """What was recovered before the calm camera, in the axes of the real one.
 
     Args:

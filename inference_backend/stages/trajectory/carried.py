@@ -13,7 +13,7 @@ from ...body.body import Body
 from ...geometry.banded import smooth
 from ...geometry.feet import find_soles
 from ...records.camera import WorldFrame
-from ...records.motion import PoseEvidence, WorldMotion
+from ...records.motion import PoseEstimate, WorldMotion
 from ...records.video import Video
 from .fusion import fuse
 from .person import Person
@@ -72,7 +72,7 @@ def camera_way(people: list[Seen], start: Array, frames: NDArray[np.int64], time
 
 
 def follow_people(
-    people: list[tuple[Person, PoseEvidence, Prior]],
+    people: list[tuple[Person, PoseEstimate, Prior]],
     frames: NDArray[np.int64],
     video: Video,
     world: WorldFrame,
@@ -104,7 +104,7 @@ def follow_people(
     return replace(world, cam_pos_world=position), moved
 
 
-def _arm(evidence: PoseEvidence, motion: WorldMotion, world: WorldFrame, body: Body) -> Array:
+def _arm(evidence: PoseEstimate, motion: WorldMotion, world: WorldFrame, body: Body) -> Array:
     """From the camera to the pelvis `[N,3]`, world axes, for the size that the person was given in the world."""
     told, given = (find_soles(body, betas).joints for betas in (evidence.betas, motion.betas))
     size = np.linalg.norm(given[4] - given[7]) / np.linalg.norm(told[4] - told[7])

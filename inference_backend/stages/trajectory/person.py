@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...body.body import Body
 from ...geometry.feet import Soles, find_soles
 from ...geometry.forward_kinematics import pose_joints
-from ...records.motion import PoseEvidence, WorldMotion
+from ...records.motion import PoseEstimate, WorldMotion
 from ...records.video import Video
 from ..contacts.detect import detect
 from ..contacts.settings import ContactSettings
@@ -63,7 +63,7 @@ class Person:
 
 
 def person_of(
-    video: Video, evidence: PoseEvidence, motion: WorldMotion, body: Body, settings: TrajectorySettings, always: bool
+    video: Video, evidence: PoseEstimate, motion: WorldMotion, body: Body, settings: TrajectorySettings, always: bool
 ) -> Person:
     """A person in the world, as observed.
 

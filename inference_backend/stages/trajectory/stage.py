@@ -13,7 +13,7 @@ from ...models.trajectory.canonical import with_hands
 from ...protocol.errors import ErrorCode, RecoverError
 from ...records.camera import WorldFrame
 from ...records.context import StageContext
-from ...records.motion import PoseEvidence, TrajectoryReport, WorldMotion
+from ...records.motion import PoseEstimate, TrajectoryReport, WorldMotion
 from ...records.video import Video
 from ..one_thread import one_thread
 from .carried import follow_people
@@ -34,7 +34,7 @@ _BATCH = 16
 def regenerate_paths(
     video: Video,
     world: WorldFrame,
-    evidence: list[PoseEvidence],
+    evidence: list[PoseEstimate],
     motions: list[WorldMotion],
     body: Body,
     settings: TrajectorySettings,

@@ -13,7 +13,7 @@ from ...geometry.stature import resized
 from ...protocol.result_format import person_name
 from ...records.camera import Camera, WorldFrame
 from ...records.context import StageContext
-from ...records.motion import PoseEvidence, WorldMotion
+from ...records.motion import PoseEstimate, WorldMotion
 from ...records.video import Shots, Video
 from ..contacts.detect import detect
 from ..contacts.settings import ContactSettings
@@ -38,7 +38,7 @@ class _Person:
     `camera [N,3]` is the camera's place in the same axes: 0, unless it is carried about.
     """
 
-    motion: PoseEvidence
+    motion: PoseEstimate
     soles: Soles
     joints: NDArray[np.float64]
     offset: NDArray[np.float64]
@@ -56,7 +56,7 @@ def place_in_world(
     video: Video,
     shots: Shots,
     camera: Camera,
-    motions: list[PoseEvidence],
+    motions: list[PoseEstimate],
     body: Body,
     settings: WorldSettings,
     ctx: StageContext,
@@ -105,7 +105,7 @@ def place_in_world(
     return world, [placed.get(i, _empty(motion)) for i, motion in enumerate(motions)]
 
 
-def _as_from_first_frame(motion: PoseEvidence, camera: Camera, body: Body) -> PoseEvidence:
+def _as_from_first_frame(motion: PoseEstimate, camera: Camera, body: Body) -> PoseEstimate:
     """The motion in the axes that the camera had in the shot's first frame."""
     turn = camera.turn_of(motion.frames)
     if turn is None:
@@ -130,7 +130,7 @@ def _carried(person: _Person, path: NDArray[np.float64], body: Body, video: Vide
     return replace(moved, camera=path)
 
 
-def _person(motion: PoseEvidence, body: Body, video: Video) -> _Person:
+def _person(motion: PoseEstimate, body: Body, video: Video) -> _Person:
     soles = find_soles(body, motion.betas)
     joints, rotations = pose_joints(soles.joints, motion.global_orient, motion.body_pose, motion.transl)
     points = soles.heels_and_toes(joints, rotations)
@@ -322,6 +322,6 @@ def _origin(people: list[_Person], motions: list[WorldMotion]) -> NDArray[np.flo
     return (motions[0].transl[first] + people[0].soles.joints[0]) * [1, 0, 1]
 
 
-def _empty(motion: PoseEvidence) -> WorldMotion:
+def _empty(motion: PoseEstimate) -> WorldMotion:
     fields = {name: getattr(motion, name) for name in WorldMotion.__dataclass_fields__ if name != "floor_y"}
     return WorldMotion(**fields)

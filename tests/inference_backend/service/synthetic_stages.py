@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from inference_backend.pipeline.stages import Stages
 from inference_backend.records.background import Background
 from inference_backend.records.camera import Camera, WorldFrame
-from inference_backend.records.motion import Contacts, PhysicsReport, PoseEvidence, TrajectoryReport, WorldMotion
+from inference_backend.records.motion import Contacts, PhysicsReport, PoseEstimate, TrajectoryReport, WorldMotion
 from inference_backend.records.people import PersonTrack
 from inference_backend.records.video import Shots, Video
 
@@ -103,7 +103,7 @@ class SyntheticStages(Stages):
     def estimate(self, estimator, video, track, camera, body, settings, ctx):
         self.act("estimate", ctx)
         N = len(track)
-        return PoseEvidence(
+        return PoseEstimate(
             person_id=track.person_id,
             shot=0,
             frames=track.frames,

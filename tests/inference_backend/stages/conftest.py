@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from inference_backend.body.body import Body
 from inference_backend.geometry.feet import find_soles
 from inference_backend.records.camera import Camera
-from inference_backend.records.motion import PoseEvidence, WorldMotion
+from inference_backend.records.motion import PoseEstimate, WorldMotion
 from inference_backend.records.video import Shots, Video
 
 
@@ -109,7 +109,7 @@ class Studio:
         motion, J0 = walk.motion, walk.soles.joints[0]
         pelvis = (motion.transl + J0 - eye) @ R.T
         count = len(motion.frames)
-        return PoseEvidence(
+        return PoseEstimate(
             person_id,
             0,
             motion.frames,

@@ -11,7 +11,7 @@ from ....body.body import Body
 from ....geometry.clock import CLOCK_FPS, cubic, cubic_rotations
 from ....records.camera import Camera
 from ....records.context import StageContext
-from ....records.motion import PoseEvidence
+from ....records.motion import PoseEstimate
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ...one_thread import one_thread
@@ -35,7 +35,7 @@ _PART = 512  # frames of a long clip that are started or posed at once, so that 
 
 def estimate(
     video: Video, track: PersonTrack, camera: Camera, body: Body, settings: KinematicSettings, ctx: StageContext
-) -> PoseEvidence:
+) -> PoseEstimate:
     """Recover one person's motion in the camera's frame.
 
     Args:
@@ -160,7 +160,7 @@ def _at_source(
     motion: Motion,
     trust: Array,
     settings: KinematicSettings,
-) -> PoseEvidence:
+) -> PoseEstimate:
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
     points = _points(figure, prior, motion)
@@ -178,7 +178,7 @@ def _at_source(
     betas = motion.betas[0]
     rest, _ = figure.rest(betas)
     nearest = np.clip(np.rint((time_s - time_s[0]) * CLOCK_FPS).astype(np.int64), 0, len(observed.seen) - 1)
-    return PoseEvidence(
+    return PoseEstimate(
         person_id=track.person_id,
         shot=track.shot,
         frames=track.frames,

@@ -22,7 +22,7 @@ from ....models.moro.trajectory import place
 from ....protocol.errors import ErrorCode, RecoverError
 from ....records.camera import Camera
 from ....records.context import StageContext
-from ....records.motion import PoseEvidence
+from ....records.motion import PoseEstimate
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ...one_thread import one_thread
@@ -76,7 +76,7 @@ def estimate(
     settings: MoroSettings,
     ctx: StageContext,
     guided_by: Callable[[Moro, NDArray[np.int64]], Guide] | None = None,
-) -> PoseEvidence:
+) -> PoseEstimate:
     """Recover one person's motion in the camera's frame.
 
     Args:
@@ -180,7 +180,7 @@ def _at_source(
     rotations: Tensor,
     pelvis: Tensor,
     sure: NDArray[np.floating],
-) -> PoseEvidence:
+) -> PoseEstimate:
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
     quality = describe(observed, landmark_places(body, betas, rotations, pelvis), sure)
@@ -188,7 +188,7 @@ def _at_source(
     turned, pelvis_at = motion_at_source(video, track, camera, observed, rotations.numpy(), pelvis.numpy())
     places = landmark_places(body, betas, torch.from_numpy(turned), torch.from_numpy(pelvis_at))
     rest = body.rest_joints(betas.to(body.v_template))[0].double().numpy()
-    return PoseEvidence(
+    return PoseEstimate(
         person_id=track.person_id,
         shot=track.shot,
         frames=track.frames,

@@ -10,7 +10,7 @@ from ....geometry.clock import nearest_index
 from ....protocol.errors import ErrorCode, RecoverError
 from ....records.camera import Camera
 from ....records.context import StageContext
-from ....records.motion import PoseEvidence
+from ....records.motion import PoseEstimate
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ..kinematic.follow import follow
@@ -27,7 +27,7 @@ NAME = "rope"
 
 def estimate(
     video: Video, track: PersonTrack, camera: Camera, body: Body, settings: RopeSettings, ctx: StageContext
-) -> PoseEvidence:
+) -> PoseEstimate:
     """Recover one person's motion in the camera's frame.
 
     Args:
@@ -72,7 +72,7 @@ def settled_motion(
 
 def at_source(
     video: Video, track: PersonTrack, camera: Camera, body: Body, observed: Observed, settled: Settled
-) -> PoseEvidence:
+) -> PoseEstimate:
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
     nearest = nearest_index(observed.time_s, time_s)
@@ -80,7 +80,7 @@ def at_source(
     turned, pelvis = motion_at_source(video, track, camera, observed, *motion)
     places = landmark_places(body, settled.betas, torch.from_numpy(turned), torch.from_numpy(pelvis))
     rest = body.rest_joints(settled.betas.to(body.v_template))[0].double().numpy()
-    return PoseEvidence(
+    return PoseEstimate(
         person_id=track.person_id,
         shot=track.shot,
         frames=track.frames,

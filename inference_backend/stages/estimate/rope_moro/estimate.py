@@ -16,7 +16,7 @@ from ....models.moro.network import Moro
 from ....protocol.errors import ErrorCode, RecoverError
 from ....records.camera import Camera
 from ....records.context import StageContext
-from ....records.motion import PoseEvidence
+from ....records.motion import PoseEstimate
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ..moro import weights as moro_weights
@@ -35,7 +35,7 @@ _ROPE_SHARE = 0.3
 
 def estimate(
     video: Video, track: PersonTrack, camera: Camera, body: Body, settings: RopeMoroSettings, ctx: StageContext
-) -> PoseEvidence:
+) -> PoseEstimate:
     """Recover one person's motion in the camera's frame.
 
     Args:

@@ -10,7 +10,7 @@ from inference_backend.geometry.projection import project
 from inference_backend.pipeline.stages import Stages
 from inference_backend.records.camera import Camera
 from inference_backend.records.context import StageContext
-from inference_backend.records.motion import PoseEvidence
+from inference_backend.records.motion import PoseEstimate
 from inference_backend.records.people import PersonTrack
 from inference_backend.records.video import Video
 from inference_backend.stages.estimate.registry import ESTIMATORS, Estimator
@@ -82,7 +82,7 @@ def test_the_motion_comes_back_into_the_real_camera_s_axes(filmed, studio):
     def recover(_video, given, seen_by, _body, _settings, _ctx):
         shown.append(seen_by)
         back = seen_by.turn.swapaxes(1, 2)
-        return PoseEvidence(
+        return PoseEstimate(
             0, 0, given.frames, "x", np.ones(COUNT, bool), np.zeros(10), back @ turns([[10.0, 20, 30]])[0],
             np.tile(np.eye(3), (COUNT, 21, 1, 1)), back @ [0.3, 0.2, 4.0] - rest, np.ones((COUNT, 22)), np.ones(COUNT),
             np.ones(COUNT),

@@ -12,7 +12,7 @@ from inference_backend.geometry.blazepose import INDEX
 from inference_backend.geometry.projection import undistort
 from inference_backend.protocol.skeleton import BODY_JOINTS
 from inference_backend.records.context import StageContext
-from inference_backend.records.motion import PoseEvidence
+from inference_backend.records.motion import PoseEstimate
 from inference_backend.stages.estimate.kinematic.estimate import estimate
 from inference_backend.stages.estimate.kinematic.figure import Figure
 from inference_backend.stages.estimate.kinematic.settings import KinematicSettings
@@ -23,21 +23,21 @@ CORE = [BODY_JOINTS.index(f"{s}_{p}") for p in ("hip", "knee", "ankle", "shoulde
 FAST = KinematicSettings(iterations=8, shape_iterations=5)
 
 
-def recover(clip: SyntheticClip, body: Body, settings: KinematicSettings = FAST) -> PoseEvidence:
+def recover(clip: SyntheticClip, body: Body, settings: KinematicSettings = FAST) -> PoseEstimate:
     return estimate(clip.video, clip.track, clip.camera, body, settings, StageContext())
 
 
-def joints_of(found: PoseEvidence, body: Body) -> np.ndarray:
+def joints_of(found: PoseEstimate, body: Body) -> np.ndarray:
     parts = (torch.from_numpy(a).float() for a in (found.betas, found.global_orient, found.body_pose, found.transl))
     return body.skeleton(*parts)[0].numpy()
 
 
-def pa(found: PoseEvidence, clip: SyntheticClip, body: Body, frames: slice = slice(None)) -> float:
+def pa(found: PoseEstimate, clip: SyntheticClip, body: Body, frames: slice = slice(None)) -> float:
     P, G = joints_of(found, body)[frames][:, CORE], clip.joints[frames][:, CORE]
     return mean_error(procrustes_errors(P.astype(np.float64), G, np.ones(P.shape[:2], bool)))
 
 
-def assert_defined(found: PoseEvidence, frames: int) -> None:
+def assert_defined(found: PoseEstimate, frames: int) -> None:
     for name in ("betas", "global_orient", "body_pose", "transl", "confidence", "depth_sigma"):
         value = getattr(found, name)
         assert np.isfinite(value).all(), name
@@ -52,7 +52,7 @@ def clean(walk: MocapClip, figure: Figure) -> SyntheticClip:
 
 
 @pytest.fixture(scope="module")
-def recovered(clean: SyntheticClip, body: Body) -> PoseEvidence:
+def recovered(clean: SyntheticClip, body: Body) -> PoseEstimate:
     return recover(clean, body)
 
 
@@ -65,7 +65,7 @@ def test_the_analytic_start_finds_a_pose_from_perfect_landmarks(walk: MocapClip,
     assert np.linalg.norm(joints.numpy() - clip.joints, axis=-1)[:, limbs].mean() < 0.01
 
 
-def test_a_noisy_walk_is_recovered(recovered: PoseEvidence, clean: SyntheticClip, body: Body):
+def test_a_noisy_walk_is_recovered(recovered: PoseEstimate, clean: SyntheticClip, body: Body):
     assert_defined(recovered, 60)
     assert recovered.valid.all()
     assert pa(recovered, clean, body) < 50
@@ -73,13 +73,13 @@ def test_a_noisy_walk_is_recovered(recovered: PoseEvidence, clean: SyntheticClip
     assert recovered.confidence[:, CORE].mean() > 0.6
 
 
-def test_the_same_input_gives_the_same_result(recovered: PoseEvidence, clean: SyntheticClip, body: Body):
+def test_the_same_input_gives_the_same_result(recovered: PoseEstimate, clean: SyntheticClip, body: Body):
     again = recover(clean, body)
     assert np.array_equal(again.transl, recovered.transl)
     assert np.array_equal(again.body_pose, recovered.body_pose)
 
 
-def test_it_beats_the_landmarks_it_was_given(recovered: PoseEvidence, clean: SyntheticClip, body: Body):
+def test_it_beats_the_landmarks_it_was_given(recovered: PoseEstimate, clean: SyntheticClip, body: Body):
     marks = [
         INDEX[f"{s}_{p}"] for p in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist") for s in ("left", "right")
     ]
@@ -88,7 +88,7 @@ def test_it_beats_the_landmarks_it_was_given(recovered: PoseEvidence, clean: Syn
     assert pa(recovered, clean, body) < 0.9 * theirs
 
 
-def test_knees_bend_the_right_way(recovered: PoseEvidence, clean: SyntheticClip, body: Body):
+def test_knees_bend_the_right_way(recovered: PoseEstimate, clean: SyntheticClip, body: Body):
     joints = joints_of(recovered, body)
     for side in ("left", "right"):
         hip, knee, ankle = (joints[:, BODY_JOINTS.index(f"{side}_{p}")] for p in ("hip", "knee", "ankle"))
