@@ -18,7 +18,7 @@ from ...one_thread import one_thread
 from .evidence import Evidence
 from .figure import Figure
 from .landmarks import figure_of
-from .observe import Observed, build_evidence, fill, observe, smooth_trust
+from .observations import Observations, build_evidence, fill, observe, smooth_trust
 from .prior import MotionPrior, load_prior
 from .report import confidence_of, depth_sigma_of, near_evidence, reprojection_error, support_of
 from .settings import KinematicSettings
@@ -59,7 +59,7 @@ def estimate(
 def fit(
     figure: Figure,
     prior: MotionPrior,
-    observed: Observed,
+    observed: Observations,
     settings: KinematicSettings,
     ctx: StageContext,
 ) -> tuple[Motion, Array]:
@@ -156,7 +156,7 @@ def _at_source(
     camera: Camera,
     figure: Figure,
     prior: MotionPrior,
-    observed: Observed,
+    observed: Observations,
     motion: Motion,
     trust: Array,
     settings: KinematicSettings,

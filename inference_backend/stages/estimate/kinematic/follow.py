@@ -22,7 +22,7 @@ from .estimate import fit_shape, solve_windows
 from .evidence import Evidence
 from .figure import Figure
 from .landmarks import figure_of
-from .observe import Observed, build_evidence
+from .observations import Observations, build_evidence
 from .prior import load_prior
 from .settings import KinematicSettings
 from .solver import Motion, local_rotations
@@ -44,7 +44,7 @@ whose restlessness and visibility count beside it."""
 @one_thread()
 def follow(
     body: Body,
-    observed: Observed,
+    observed: Observations,
     rotations: Tensor,
     pelvis: Tensor,
     betas: Tensor,

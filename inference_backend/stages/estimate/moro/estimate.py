@@ -27,7 +27,7 @@ from ....records.people import PersonTrack
 from ....records.video import Video
 from ...one_thread import one_thread
 from ..kinematic.follow import follow
-from ..kinematic.observe import Observed, motion_at_source, observe
+from ..kinematic.observations import Observations, motion_at_source, observe
 from ..kinematic.report import reprojection_error
 from .crops import crop_boxes, nearest_frames, person_crops
 from .quality import describe, landmark_places
@@ -144,7 +144,7 @@ def _evidence(
     video: Video,
     track: PersonTrack,
     camera: Camera,
-    observed: Observed,
+    observed: Observations,
     ctx: StageContext,
     progress: Callable[[int], None],
 ) -> EvidenceSource:
@@ -175,7 +175,7 @@ def _at_source(
     track: PersonTrack,
     camera: Camera,
     body: Body,
-    observed: Observed,
+    observed: Observations,
     betas: Tensor,
     rotations: Tensor,
     pelvis: Tensor,

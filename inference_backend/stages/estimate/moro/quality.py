@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ....body.body import Body
 from ..kinematic.landmarks import figure_of
-from ..kinematic.observe import Observed
+from ..kinematic.observations import Observations
 from ..kinematic.report import confidence_of, depth_sigma_of, near_evidence, support_of
 from ..kinematic.settings import KinematicSettings
 from ..kinematic.trust import landmark_trust
@@ -44,7 +44,7 @@ def landmark_places(body: Body, betas: Tensor, rotations: Tensor, pelvis: Tensor
     return points.numpy()
 
 
-def describe(observed: Observed, places: Array, sure: Array) -> Quality:
+def describe(observed: Observations, places: Array, sure: Array) -> Quality:
     """Quality of a motion from the landmarks that speak for it.
 
     Args:

@@ -14,7 +14,7 @@ from ....records.motion import PoseEstimate
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ..kinematic.follow import follow
-from ..kinematic.observe import Observed, motion_at_source, observe
+from ..kinematic.observations import Observations, motion_at_source, observe
 from ..kinematic.report import near_evidence, reprojection_error
 from ..moro.quality import landmark_places
 from .look import look
@@ -50,7 +50,7 @@ def estimate(
 
 def settled_motion(
     video: Video, track: PersonTrack, camera: Camera, body: Body, settings: RopeSettings, ctx: StageContext
-) -> tuple[Observed, Settled]:
+) -> tuple[Observations, Settled]:
     """The motion on the 30 fps clock, and the landmarks there; arguments as for `estimate`."""
     if not 0 <= settings.smoothing_s <= 2:
         raise RecoverError(
@@ -71,7 +71,7 @@ def settled_motion(
 
 
 def at_source(
-    video: Video, track: PersonTrack, camera: Camera, body: Body, observed: Observed, settled: Settled
+    video: Video, track: PersonTrack, camera: Camera, body: Body, observed: Observations, settled: Settled
 ) -> PoseEstimate:
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]

@@ -19,7 +19,7 @@ from ....records.context import StageContext
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ...frames.read import read_frames
-from ..kinematic.observe import Observed
+from ..kinematic.observations import Observations
 
 _BATCH = 64
 
@@ -55,7 +55,7 @@ class View:
     box: Tensor
 
 
-def view_of(video: Video, track: PersonTrack, camera: Camera, observed: Observed) -> View:
+def view_of(video: Video, track: PersonTrack, camera: Camera, observed: Observations) -> View:
     """Boxes and landmarks of the frames in which the person was seen."""
     index = np.flatnonzero(observed.seen)
     place = nearest_index(video.time_s[track.frames], observed.time_s[index])
@@ -66,7 +66,7 @@ def view_of(video: Video, track: PersonTrack, camera: Camera, observed: Observed
 
 
 def look(
-    model: Rope, video: Video, track: PersonTrack, camera: Camera, observed: Observed, ctx: StageContext
+    model: Rope, video: Video, track: PersonTrack, camera: Camera, observed: Observations, ctx: StageContext
 ) -> Looked:
     """Run the network on every seen frame.
 
@@ -99,7 +99,7 @@ def look(
     return Looked(view.index, *(torch.cat(column).double() for column in zip(*found, strict=True)))
 
 
-def proxies(track: PersonTrack, camera: Camera, observed: Observed, view: View, part: slice) -> Tensor:
+def proxies(track: PersonTrack, camera: Camera, observed: Observations, view: View, part: slice) -> Tensor:
     """Proxy images `[B,C,64,48]` of some of the seen frames."""
     place, index, box = view.place[part], view.index[part], view.box[part]
     K, corners = camera.K[track.frames][place], track.box[place].reshape(-1, 2, 2).astype(np.float64)

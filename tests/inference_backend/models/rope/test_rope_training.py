@@ -26,7 +26,7 @@ from inference_backend.records.context import StageContext
 from inference_backend.records.people import PersonTrack
 from inference_backend.records.video import Video
 from inference_backend.stages.estimate.kinematic.landmarks import figure_of
-from inference_backend.stages.estimate.kinematic.observe import observe
+from inference_backend.stages.estimate.kinematic.observations import observe
 from inference_backend.stages.estimate.rope.estimate import settled_motion
 from inference_backend.stages.estimate.rope.look import proxies, view_of
 from inference_backend.stages.estimate.rope.settings import RopeSettings

@@ -10,7 +10,7 @@ from inference_backend.geometry.blazepose_bones import BONES
 from inference_backend.models.moro.landmark_encoder import Witness
 from inference_backend.stages.estimate.kinematic.evidence import view_rotation
 from inference_backend.stages.estimate.kinematic.follow import follow
-from inference_backend.stages.estimate.kinematic.observe import Observed
+from inference_backend.stages.estimate.kinematic.observations import Observations
 from inference_backend.stages.estimate.moro.quality import landmark_places
 
 ITERATIONS = 8
@@ -32,12 +32,12 @@ def standing(frames: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return roma.rotvec_to_rotmat(turns), torch.tensor([0.0, 0.0, 4.0], dtype=torch.float64).expand(frames, 3)
 
 
-def seen(places: np.ndarray, visibility: np.ndarray, turn: np.ndarray | None = None) -> Observed:
+def seen(places: np.ndarray, visibility: np.ndarray, turn: np.ndarray | None = None) -> Observations:
     rays = places[..., :2] / places[..., 2:]
     frames = len(places)
     view = view_rotation(torch.from_numpy(rays[:, 11:].mean(axis=1))).numpy()
     world = np.einsum("nij,nkj->nki", view, places - places[:, :1])
-    return Observed(np.arange(frames) / 30, np.ones(frames, bool), rays, visibility, world, turn)
+    return Observations(np.arange(frames) / 30, np.ones(frames, bool), rays, visibility, world, turn)
 
 
 def astray(rotations: torch.Tensor, by: float) -> torch.Tensor:

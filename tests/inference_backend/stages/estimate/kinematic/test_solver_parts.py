@@ -8,7 +8,7 @@ from torch import Tensor
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.stages.estimate.kinematic.banded import Chain
 from inference_backend.stages.estimate.kinematic.figure import Figure
-from inference_backend.stages.estimate.kinematic.observe import Observed, build_evidence
+from inference_backend.stages.estimate.kinematic.observations import Observations, build_evidence
 from inference_backend.stages.estimate.kinematic.prior import load_prior
 from inference_backend.stages.estimate.kinematic.settings import KinematicSettings
 from inference_backend.stages.estimate.kinematic.shape_prior import known_size
@@ -53,7 +53,7 @@ def _some_motion(figure: Figure, frames: int = 3) -> Motion:
 
 def test_derivatives_of_landmarks_are_those_of_finite_differences(figure: Figure):
     prior, motion, step = load_prior(), _some_motion(figure), 1e-6
-    observed = Observed(
+    observed = Observations(
         np.arange(3) / 30, np.ones(3, bool), np.zeros((3, 33, 2)), np.ones((3, 33)), np.ones((3, 33, 3))
     )
     evidence, _ = build_evidence(observed, np.ones((3, 33)))

@@ -18,7 +18,7 @@ from inference_backend.records.camera import Camera
 from inference_backend.records.context import StageContext
 from inference_backend.records.people import PersonTrack
 from inference_backend.records.video import Video
-from inference_backend.stages.estimate.kinematic.observe import observe
+from inference_backend.stages.estimate.kinematic.observations import observe
 from inference_backend.stages.estimate.registry import find_estimator
 from inference_backend.stages.estimate.rope.look import Looked, crops, proxies, view_of
 from inference_backend.stages.estimate.rope.settings import RopeSettings

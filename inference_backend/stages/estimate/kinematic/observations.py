@@ -21,7 +21,7 @@ _KERNEL = np.exp(-0.5 * (np.arange(-4, 5) / 1.5) ** 2)
 
 
 @dataclass(frozen=True)
-class Observed:
+class Observations:
     """Landmarks of M frames on the 30 fps clock: seen `[M]`, rays `[M,33,2]`, visibility `[M,33]`, world `[M,33,3]`.
 
     Attributes:
@@ -37,7 +37,7 @@ class Observed:
     turn: Array | None = None
 
 
-def observe(video: Video, track: PersonTrack, camera: Camera) -> Observed:
+def observe(video: Video, track: PersonTrack, camera: Camera) -> Observations:
     """Bring a track's landmarks onto the 30 fps clock."""
     time_s = video.time_s[track.frames]
     rays = undistort(track.keypoints, camera.K[track.frames], camera.dist)
@@ -48,11 +48,11 @@ def observe(video: Video, track: PersonTrack, camera: Camera) -> Observed:
     turn = camera.turn_of(track.frames)
     if turn is not None:
         turn = slerp(time_s, turn, clock)
-    return Observed(clock, seen, np.nan_to_num(rays), np.nan_to_num(visibility), np.nan_to_num(world), turn)
+    return Observations(clock, seen, np.nan_to_num(rays), np.nan_to_num(visibility), np.nan_to_num(world), turn)
 
 
 def motion_at_source(
-    video: Video, track: PersonTrack, camera: Camera, observed: Observed, rotations: Array, pelvis: Array
+    video: Video, track: PersonTrack, camera: Camera, observed: Observations, rotations: Array, pelvis: Array
 ) -> tuple[Array, Array]:
     """A motion on the clock, at the source's own time stamps.
 
@@ -99,14 +99,14 @@ def smooth_trust(trust: Array) -> Tensor:
     return torch.from_numpy(gaussian_filter1d(trust, 2.0, axis=0, mode="nearest"))
 
 
-def _view(observed: Observed, trust: Array) -> Tensor:
+def _view(observed: Observations, trust: Array) -> Tensor:
     """Rotation from the camera into the view that looks at the person, `[M,3,3]`."""
     weight = np.maximum(trust[:, 11:], 1e-6)
     centre = (observed.rays[:, 11:] * weight[..., None]).sum(axis=1) / weight.sum(axis=1, keepdims=True)
     return view_rotation(torch.from_numpy(fill(centre[:, None], observed.seen[:, None].astype(float))[:, 0]))
 
 
-def build_evidence(observed: Observed, trust: Array) -> tuple[Evidence, Tensor]:
+def build_evidence(observed: Observations, trust: Array) -> tuple[Evidence, Tensor]:
     """Evidence of M frames as one window; and for the start smoothed world landmarks `[M,33,3]`, each frame's axes."""
     view = _view(observed, trust)
     world = torch.from_numpy(observed.world)
