@@ -17,15 +17,15 @@ from ....records.video import Video
 from ...one_thread import one_thread
 from .evidence import Evidence
 from .figure import Figure
+from .landmark_weights import landmark_weights
 from .landmarks import figure_of
-from .observations import Observations, build_evidence, fill, observe, smooth_trust
+from .observations import Observations, build_evidence, fill, observe, smooth_weights
 from .prior import MotionPrior, load_prior
 from .report import confidence_of, depth_sigma_of, near_evidence, reprojection_error, support_of
 from .settings import KinematicSettings
 from .shape_prior import known_size
 from .solver import Motion, Solver, local_rotations, pose
 from .start import analytic_start
-from .trust import landmark_trust
 from .windows import merge, stack_evidence, stack_motion, window_spans
 
 NAME = "kinematic"
@@ -52,8 +52,8 @@ def estimate(
     figure, prior = figure_of(body), load_prior()
     observed = observe(video, track, camera)
     with one_thread():
-        motion, trust = fit(figure, prior, observed, settings, ctx)
-        return _at_source(video, track, camera, figure, prior, observed, motion, trust, settings)
+        motion, weights = fit(figure, prior, observed, settings, ctx)
+        return _at_source(video, track, camera, figure, prior, observed, motion, weights, settings)
 
 
 def fit(
@@ -67,24 +67,24 @@ def fit(
     of the shot's first frame, where feet that stand are still.
 
     Returns:
-        The motion as one window `[1,M,...]`, and the trust `[M,33]` that the landmarks were given.
+        The motion as one window `[1,M,...]`, and the weights `[M,33]` that the landmarks were given.
     """
-    trust = landmark_trust(observed.rays, observed.visibility, observed.seen, settings)
-    whole, landmarks = build_evidence(observed, trust)
+    weights = landmark_weights(observed.rays, observed.visibility, observed.seen, settings)
+    whole, landmarks = build_evidence(observed, weights)
     M = len(observed.seen)
     betas = torch.zeros(figure.points_by_beta.shape[-1], dtype=torch.float64)
-    smooth = smooth_trust(trust)
+    smooth = smooth_weights(weights)
     starts = [
-        analytic_start(figure, prior, betas, landmarks[p], whole.rays[0, p], whole.trust[0, p], smooth[p])
+        analytic_start(figure, prior, betas, landmarks[p], whole.rays[0, p], whole.weights[0, p], smooth[p])
         for p in _parts(M)
     ]
     pelvis, root, z = (torch.cat([getattr(start, name) for start in starts]) for name in ("pelvis", "root", "z"))
     if whole.turn is not None:
         pelvis, root = (whole.turn[0] @ pelvis[..., None])[..., 0], whole.turn[0] @ root
-    pelvis = torch.from_numpy(fill(pelvis.numpy()[:, None], trust.mean(axis=1, keepdims=True))[:, 0])
+    pelvis = torch.from_numpy(fill(pelvis.numpy()[:, None], weights.mean(axis=1, keepdims=True))[:, 0])
     motion = Motion(pelvis[None], root[None], z[None], betas[None])
     betas = fit_shape(figure, prior, whole, motion, settings)
-    return solve_windows(figure, prior, whole, replace(motion, betas=betas[None]), settings, ctx), trust
+    return solve_windows(figure, prior, whole, replace(motion, betas=betas[None]), settings, ctx), weights
 
 
 def solve_windows(
@@ -139,8 +139,8 @@ def fit_shape(
 ) -> Tensor:
     """Betas `[B]` of a clip's motion `[1,M,...]`, about those that it has, from the window that is seen best."""
     spans = window_spans(motion.pelvis.shape[1], settings)
-    span = max(spans, key=lambda span: float(whole.trust[0, span[0] : span[1]].sum()))
-    if not bool((whole.trust[:, span[0] : span[1]] > 0).any()):
+    span = max(spans, key=lambda span: float(whole.weights[0, span[0] : span[1]].sum()))
+    if not bool((whole.weights[:, span[0] : span[1]] > 0).any()):
         return motion.betas[0]
     known = known_size(figure, motion.betas[0], settings.size_sigma, settings.proportions_sigma)
     solver = Solver(figure, prior, stack_evidence(whole, [span]), settings)
@@ -158,7 +158,7 @@ def _at_source(
     prior: MotionPrior,
     observed: Observations,
     motion: Motion,
-    trust: Array,
+    weights: Array,
     settings: KinematicSettings,
 ) -> PoseEstimate:
     """Back to the source's time stamps, with what is known about the quality."""
@@ -166,8 +166,8 @@ def _at_source(
     points = _points(figure, prior, motion)
     if observed.turn is not None:
         points = points @ observed.turn
-    support = support_of(points, observed.rays, trust, settings)
-    depth_sigma = depth_sigma_of(points, trust * support, observed.seen, settings)
+    support = support_of(points, observed.rays, weights, settings)
+    depth_sigma = depth_sigma_of(points, weights * support, observed.seen, settings)
     pelvis = cubic(observed.time_s, motion.pelvis[0].numpy(), time_s)
     root = cubic_rotations(observed.time_s, motion.root[0].numpy(), time_s)
     if (turn := camera.turn_of(track.frames)) is not None:

@@ -20,18 +20,18 @@ class Evidence:
 
     Attributes:
         rays: `[B,T,P,2]`, undistorted x/z, y/z.
-        trust: `[B,T,P]`, 1 / sigma in units of the landmark sigma: 1 for a well visible landmark, 0 for none.
+        weights: `[B,T,P]`, 1 / sigma in units of the landmark sigma: 1 for a well visible landmark, 0 for none.
         bones: `[B,T,Nb,3]`, unit directions of the world landmarks' bones in the person's view.
-        bone_trust: `[B,T,Nb]`, as `trust`.
+        bone_weights: `[B,T,Nb]`, as `weights`.
         view: `[B,T,3,3]`, rotation from the motion's axes into the view that looks straight at the person.
         present: `[B,T]`, 1 where the frame is part of the clip, 0 where it only fills a window up.
         turn: `[B,T,3,3]`, rotation from each frame's camera axes to the motion's; None where they are the same.
     """
 
     rays: Tensor
-    trust: Tensor
+    weights: Tensor
     bones: Tensor
-    bone_trust: Tensor
+    bone_weights: Tensor
     view: Tensor
     present: Tensor
     turn: Tensor | None = None

@@ -21,13 +21,13 @@ from ...one_thread import one_thread
 from .estimate import fit_shape, solve_windows
 from .evidence import Evidence
 from .figure import Figure
+from .landmark_weights import landmark_weights
 from .landmarks import figure_of
 from .observations import Observations, build_evidence
 from .prior import load_prior
 from .settings import KinematicSettings
 from .solver import Motion, local_rotations
 from .start import encode
-from .trust import landmark_trust
 
 SETTINGS: Final = KinematicSettings(
     bone_sigma=0.25, bone_depth_sigma=0.25, view_sigma=0.02, prior_scale=1.5, size_sigma=0.2, proportions_sigma=2.0
@@ -68,10 +68,10 @@ def follow(
     settings = replace(SETTINGS, iterations=iterations)
     rotations, pelvis, betas = rotations.double(), pelvis.double(), betas.double()
     figure, prior = figure_of(body), load_prior()
-    trust = landmark_trust(observed.rays, observed.visibility, observed.seen, settings)
+    weights = landmark_weights(observed.rays, observed.visibility, observed.seen, settings)
     if witness is not None:
-        trust = _believed(trust, witness)
-    whole, _ = build_evidence(observed, trust)
+        weights = _believed(weights, witness)
+    whole, _ = build_evidence(observed, weights)
     turn = torch.eye(3, dtype=torch.float64) if whole.turn is None else whole.turn[0]
     root, place = turn @ rotations[:, 0], (turn @ pelvis[..., None])[..., 0]
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
@@ -85,10 +85,10 @@ def follow(
     return torch.cat((root[:, None], local), 1), place, betas
 
 
-def _believed(trust: NDArray[np.float64], witness: Witness) -> NDArray[np.float64]:
-    """Trust of landmarks `[M,33]`, less where the network doubts them."""
+def _believed(weights: NDArray[np.float64], witness: Witness) -> NDArray[np.float64]:
+    """Weights of landmarks `[M,33]`, less where the network doubts them."""
     sigma = _LANDMARK_DOUBT * witness.landmark_sigma.double().numpy()
-    return trust * SETTINGS.landmark_sigma / np.hypot(SETTINGS.landmark_sigma, sigma)
+    return weights * SETTINGS.landmark_sigma / np.hypot(SETTINGS.landmark_sigma, sigma)
 
 
 def _motion_bones(figure: Figure, betas: Tensor, rotations: Tensor, pelvis: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,7 +106,7 @@ def _witnessed(witness: Witness) -> tuple[Tensor, Tensor]:
 def _with_bones(evidence: Evidence, bones: Tensor, weight: Tensor) -> Evidence:
     """Evidence whose bones point where the network `[M,3,Nb]` (the motion's axes) and the world landmarks say, by what
     each is worth."""
-    world = (evidence.bone_trust[0] / _WORLD_SIGMA) ** 2
+    world = (evidence.bone_weights[0] / _WORLD_SIGMA) ** 2
     mixed = weight[..., None] * (evidence.view[0] @ bones).mT + world[..., None] * evidence.bones[0]
     mixed = torch.nn.functional.normalize(mixed, dim=-1, eps=1e-6)
-    return replace(evidence, bones=mixed[None], bone_trust=SETTINGS.bone_sigma * (weight + world).sqrt()[None])
+    return replace(evidence, bones=mixed[None], bone_weights=SETTINGS.bone_sigma * (weight + world).sqrt()[None])

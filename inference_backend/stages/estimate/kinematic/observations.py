@@ -77,7 +77,7 @@ def motion_at_source(
 
 
 def fill(values: Array, weight: Array) -> Array:
-    """Fill frames without evidence linearly and smooth the rest lightly, each landmark by its own trust."""
+    """Fill frames without evidence linearly and smooth the rest lightly, each landmark by its own weights."""
     index = np.arange(len(values))
     has = weight.sum(axis=1) > 0
     if not has.any():
@@ -94,35 +94,35 @@ def fill(values: Array, weight: Array) -> Array:
     return mixed / total[..., None]
 
 
-def smooth_trust(trust: Array) -> Tensor:
-    """Trust of the smoothed landmarks: what is near in time counts, too."""
-    return torch.from_numpy(gaussian_filter1d(trust, 2.0, axis=0, mode="nearest"))
+def smooth_weights(weights: Array) -> Tensor:
+    """Weights of the smoothed landmarks: what is near in time counts, too."""
+    return torch.from_numpy(gaussian_filter1d(weights, 2.0, axis=0, mode="nearest"))
 
 
-def _view(observed: Observations, trust: Array) -> Tensor:
+def _view(observed: Observations, weights: Array) -> Tensor:
     """Rotation from the camera into the view that looks at the person, `[M,3,3]`."""
-    weight = np.maximum(trust[:, 11:], 1e-6)
+    weight = np.maximum(weights[:, 11:], 1e-6)
     centre = (observed.rays[:, 11:] * weight[..., None]).sum(axis=1) / weight.sum(axis=1, keepdims=True)
     return view_rotation(torch.from_numpy(fill(centre[:, None], observed.seen[:, None].astype(float))[:, 0]))
 
 
-def build_evidence(observed: Observations, trust: Array) -> tuple[Evidence, Tensor]:
+def build_evidence(observed: Observations, weights: Array) -> tuple[Evidence, Tensor]:
     """Evidence of M frames as one window; and for the start smoothed world landmarks `[M,33,3]`, each frame's axes."""
-    view = _view(observed, trust)
+    view = _view(observed, weights)
     world = torch.from_numpy(observed.world)
     vectors = BONES @ world
     length = vectors.norm(dim=-1, keepdim=True)
     bones = torch.where(length > 1e-6, vectors / length.clamp_min(1e-6), torch.zeros_like(vectors))
-    t = torch.from_numpy(trust)
-    bone_trust = torch.stack([t[:, ends].amin(dim=-1) for ends in BONES.abs() > 0], dim=-1)
-    smooth = torch.from_numpy(fill(observed.world, trust))
+    t = torch.from_numpy(weights)
+    bone_weights = torch.stack([t[:, ends].amin(dim=-1) for ends in BONES.abs() > 0], dim=-1)
+    smooth = torch.from_numpy(fill(observed.world, weights))
     landmarks = (view.transpose(-1, -2)[:, None] @ smooth[..., None])[..., 0]
-    present = torch.ones(1, len(trust), dtype=torch.float64)
+    present = torch.ones(1, len(weights), dtype=torch.float64)
     turn = None
     if observed.turn is not None:
         turn = torch.from_numpy(observed.turn)[None]
         view = view @ turn[0].mT
     evidence = Evidence(
-        torch.from_numpy(observed.rays)[None], t[None], bones[None], bone_trust[None], view[None], present, turn
+        torch.from_numpy(observed.rays)[None], t[None], bones[None], bone_weights[None], view[None], present, turn
     )
     return evidence, landmarks

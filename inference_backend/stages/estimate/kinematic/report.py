@@ -34,12 +34,12 @@ def _speakers() -> list[list[int]]:
 _SPEAKERS = _speakers()
 
 
-def support_of(points: Array, rays: Array, trust: Array, settings: KinematicSettings) -> Array:
+def support_of(points: Array, rays: Array, weights: Array, settings: KinematicSettings) -> Array:
     """Share `[M,33]` of each landmark's weight that the fit left: 1 where it agrees, 0 where it was overruled."""
     depth = np.maximum(points[..., 2], 0.3)
     miss = np.linalg.norm(points[..., :2] / depth[..., None] - rays, axis=-1) * depth
-    squared = (miss * trust / settings.landmark_sigma) ** 2
-    return np.where(trust > 0, 1 / (1 + squared / settings.outlier_sigmas**2) ** 2, 0.0) * np.sqrt(trust)
+    squared = (miss * weights / settings.landmark_sigma) ** 2
+    return np.where(weights > 0, 1 / (1 + squared / settings.outlier_sigmas**2) ** 2, 0.0) * np.sqrt(weights)
 
 
 def confidence_of(support: Array) -> Array:

@@ -167,9 +167,9 @@ class Solver:
         model = points[..., :2] / depth
         miss = (model - self.evidence.rays) * depth
         A = J[..., :2, :] - model[..., None] * J[..., 2:, :]
-        squared = (miss * miss).sum(-1) * (self.evidence.trust / self.settings.landmark_sigma) ** 2
+        squared = (miss * miss).sum(-1) * (self.evidence.weights / self.settings.landmark_sigma) ** 2
         weight = robust(squared, self.settings.outlier_sigmas * tolerance)
-        root = weight.sqrt() * self.evidence.trust / self.settings.landmark_sigma
+        root = weight.sqrt() * self.evidence.weights / self.settings.landmark_sigma
         A = (A * root[..., None, None]).flatten(2, 3)
         r = (miss * root[..., None]).flatten(2, 3)
         chain.same += A.transpose(-1, -2) @ A
@@ -190,16 +190,16 @@ class Solver:
         bones = (roma.rotvec_to_rotmat(self.lean)[:, None, None] @ evidence.bones[..., None])[..., 0]
         miss = seen - bones
         sigma = torch.tensor([settings.bone_sigma, settings.bone_sigma, settings.bone_depth_sigma], dtype=miss.dtype)
-        scaled = miss / sigma * evidence.bone_trust[..., None]
+        scaled = miss / sigma * evidence.bone_weights[..., None]
         weight = robust((scaled * scaled).sum(-1), settings.outlier_sigmas * tolerance)
-        root = (weight.sqrt() * evidence.bone_trust)[..., None] / sigma
+        root = (weight.sqrt() * evidence.bone_weights)[..., None] / sigma
         B, T, P, _, n = J.shape
         JB = (BONES @ J.reshape(B, T, P, 3 * n)).reshape(B, T, -1, 3, n) / length[..., None, None]
         A = ((evidence.view[:, :, None] @ JB) * root[..., None]).flatten(2, 3)
         r = (miss * root).flatten(2, 3)
         chain.same += A.transpose(-1, -2) @ A
         chain.pull -= (A.transpose(-1, -2) @ r[..., None])[..., 0]
-        self._find_lean(seen, evidence.bones, weight * evidence.bone_trust**2)
+        self._find_lean(seen, evidence.bones, weight * evidence.bone_weights**2)
 
     def _find_lean(self, seen: Tensor, bones: Tensor, weight: Tensor) -> None:
         """The constant rotation from the world landmarks' view to the person's, held near zero."""

@@ -143,26 +143,26 @@ def body_rotations(figure: Figure, betas: Tensor, landmarks: Tensor) -> Tensor:
     return torch.cat([every[:, :1], above[:, 1:]], dim=1)
 
 
-def encode(prior: MotionPrior, rotations: Tensor, joint_trust: Tensor | None = None) -> Tensor:
+def encode(prior: MotionPrior, rotations: Tensor, joint_weights: Tensor | None = None) -> Tensor:
     """Pose coordinates `[N,D]` of local rotations `[N,22,3,3]`: the most probable ones given their errors.
 
     Args:
         prior: the pose space.
         rotations: the pelvis' first, which does not count.
-        joint_trust: `[N,21]`, 0..1; joints of little trust follow from the others. None trusts all.
+        joint_weights: `[N,21]`, 0..1; joints of little weight follow from the others. None: all count alike.
     """
     x = roma.rotmat_to_rotvec(prior.mean.transpose(-1, -2) @ rotations[:, 1:]).flatten(1) - prior.offset
     eye = torch.eye(prior.dims, dtype=x.dtype) * _ENCODING_NOISE**2
-    weight = torch.ones_like(x) if joint_trust is None else joint_trust.repeat_interleave(3, dim=-1) ** 2
+    weight = torch.ones_like(x) if joint_weights is None else joint_weights.repeat_interleave(3, dim=-1) ** 2
     gram = prior.basis.T @ (prior.basis * weight[..., None]) + eye
     return torch.linalg.solve(gram, ((weight * x) @ prior.basis)[..., None])[..., 0].clamp(-4, 4)
 
 
-def _trust_of_joints(trust: Tensor) -> Tensor:
+def _weights_of_joints(weights: Tensor) -> Tensor:
     """Trust of the rotations of joints 1..21 `[N,21]` from that of the landmarks `[N,33]` they were read from."""
 
     def least(*names: str) -> Tensor:
-        return torch.stack([trust[:, INDEX[name]] for name in names]).amin(dim=0)
+        return torch.stack([weights[:, INDEX[name]] for name in names]).amin(dim=0)
 
     trunk = least("left_shoulder", "right_shoulder", "left_hip", "right_hip")
     out = []
@@ -181,13 +181,13 @@ def _trust_of_joints(trust: Tensor) -> Tensor:
     return torch.stack(out, dim=-1)
 
 
-def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> Tensor:
+def place_pelvis(points: Tensor, rays: Tensor, weights: Tensor) -> Tensor:
     """Where the pelvis must be for a rigid figure's points to lie on their rays (linear least squares).
 
     Args:
         points: `[N,P,3]`, relative to the pelvis.
         rays: `[N,P,2]`.
-        trust: `[N,P]`.
+        weights: `[N,P]`.
 
     Returns:
         pelvis `[N,3]`, metres.
@@ -197,7 +197,7 @@ def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> Tensor:
     u, v = rays.unbind(-1)
     A = torch.stack([torch.stack([one, zero, -u], -1), torch.stack([zero, one, -v], -1)], dim=-2)
     b = rays * points[..., 2:] - points[..., :2]
-    w = trust[..., None, None] ** 2
+    w = weights[..., None, None] ** 2
     gram = (A.transpose(-1, -2) @ (A * w)).sum(1)
     right = (A.transpose(-1, -2) @ (b[..., None] * w)).sum(1)
     gram = gram + 1e-6 * torch.eye(3, dtype=gram.dtype)
@@ -205,7 +205,7 @@ def place_pelvis(points: Tensor, rays: Tensor, trust: Tensor) -> Tensor:
 
 
 def analytic_start(
-    figure: Figure, prior: MotionPrior, betas: Tensor, landmarks: Tensor, rays: Tensor, trust: Tensor, smooth: Tensor
+    figure: Figure, prior: MotionPrior, betas: Tensor, landmarks: Tensor, rays: Tensor, weights: Tensor, smooth: Tensor
 ) -> Start:
     """Rotations and pelvis of N frames from world landmarks turned into the camera's axes.
 
@@ -213,10 +213,10 @@ def analytic_start(
         figure, prior: the body's figure and the pose space.
         betas: `[10]`.
         landmarks: `[N,33,3]`, finite.
-        rays, trust: `[N,33,2]`, `[N,33]`; trust 0 where a landmark was not seen.
-        smooth: `[N,33]`, trust of the smoothed `landmarks`.
+        rays, weights: `[N,33,2]`, `[N,33]`; weights 0 where a landmark was not seen.
+        smooth: `[N,33]`, weights of the smoothed `landmarks`.
     """
     rotations = body_rotations(figure, betas, landmarks)
     _, points, _ = figure.pose(betas, rotations, torch.zeros(len(rotations), 3, dtype=rotations.dtype))
-    pelvis = place_pelvis(points, rays, trust)
-    return Start(pelvis, rotations[:, 0], encode(prior, rotations, _trust_of_joints(smooth)), rotations)
+    pelvis = place_pelvis(points, rays, weights)
+    return Start(pelvis, rotations[:, 0], encode(prior, rotations, _weights_of_joints(smooth)), rotations)

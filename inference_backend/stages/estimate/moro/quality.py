@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
+from ..kinematic.landmark_weights import landmark_weights
 from ..kinematic.landmarks import figure_of
 from ..kinematic.observations import Observations
 from ..kinematic.report import confidence_of, depth_sigma_of, near_evidence, support_of
 from ..kinematic.settings import KinematicSettings
-from ..kinematic.trust import landmark_trust
 
 Array = NDArray[np.float64]
 
@@ -53,10 +53,10 @@ def describe(observed: Observations, places: Array, sure: Array) -> Quality:
         sure: `[M]`, how sure the network was of each frame's tokens; 0 where the motion is a substitute.
     """
     settings = KinematicSettings()
-    trust = landmark_trust(observed.rays, observed.visibility, observed.seen, settings)
-    support = support_of(places, observed.rays, trust, settings)
+    weights = landmark_weights(observed.rays, observed.visibility, observed.seen, settings)
+    support = support_of(places, observed.rays, weights, settings)
     return Quality(
         valid=near_evidence(observed.seen) & (sure > 0),
         confidence=confidence_of(support) * np.sqrt(np.clip(sure, 0, 1))[:, None],
-        depth_sigma=depth_sigma_of(places, trust * support, observed.seen, settings),
+        depth_sigma=depth_sigma_of(places, weights * support, observed.seen, settings),
     )

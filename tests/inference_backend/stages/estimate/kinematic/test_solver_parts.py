@@ -8,12 +8,12 @@ from torch import Tensor
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.stages.estimate.kinematic.banded import Chain
 from inference_backend.stages.estimate.kinematic.figure import Figure
+from inference_backend.stages.estimate.kinematic.landmark_weights import landmark_weights
 from inference_backend.stages.estimate.kinematic.observations import Observations, build_evidence
 from inference_backend.stages.estimate.kinematic.prior import load_prior
 from inference_backend.stages.estimate.kinematic.settings import KinematicSettings
 from inference_backend.stages.estimate.kinematic.shape_prior import known_size
 from inference_backend.stages.estimate.kinematic.solver import Motion, Solver, local_rotations, pose
-from inference_backend.stages.estimate.kinematic.trust import landmark_trust
 from inference_backend.stages.estimate.kinematic.windows import window_spans
 
 import pytest  # isort: skip
@@ -100,10 +100,10 @@ def test_a_landmark_that_jumps_is_trusted_less():
     rays = np.tile(rng.uniform(-0.1, 0.1, (1, 33, 2)), (60, 1, 1))
     rays[:, 11:13, 1] -= 0.2
     rays[20:40, 27] += rng.choice([-0.1, 0.1], (20, 1))
-    trust = landmark_trust(rays, np.full((60, 33), 0.95), np.ones(60, bool), KinematicSettings())
-    assert trust[25:35, 27].max() < 0.3
-    assert trust[:10, 27].min() > 0.8
-    assert trust[25:35, 28].min() > 0.8
+    weights = landmark_weights(rays, np.full((60, 33), 0.95), np.ones(60, bool), KinematicSettings())
+    assert weights[25:35, 27].max() < 0.3
+    assert weights[:10, 27].min() > 0.8
+    assert weights[25:35, 28].min() > 0.8
 
 
 def test_windows_cover_long_clips_with_overlap():

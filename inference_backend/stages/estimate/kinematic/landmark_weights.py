@@ -10,8 +10,8 @@ from .settings import KinematicSettings
 Array = NDArray[np.float64]
 
 
-def landmark_trust(rays: Array, visibility: Array, seen: NDArray[np.bool_], settings: KinematicSettings) -> Array:
-    """Trust of landmarks `[M,33]`: 1 when well visible and moving smoothly, 0 where not seen.
+def landmark_weights(rays: Array, visibility: Array, seen: NDArray[np.bool_], settings: KinematicSettings) -> Array:
+    """Weights of landmarks `[M,33]`: 1 when well visible and moving smoothly, 0 where not seen.
 
     Hidden landmarks keep a false place for a while and then jump, often with high visibility; the restlessness of a
     landmark, averaged over a quarter of a second, gives them away.
@@ -23,12 +23,12 @@ def landmark_trust(rays: Array, visibility: Array, seen: NDArray[np.bool_], sett
         settings: see `KinematicSettings`.
     """
     unseen = np.clip(1 - visibility, 0, 1) ** settings.visibility_power
-    trust = 1 / (1 + settings.unseen_sigma_factor * unseen)
+    weights = 1 / (1 + settings.unseen_sigma_factor * unseen)
     if settings.restless_scale > 0 and seen.any():
-        trust = trust / (1 + (restlessness(rays, visibility, seen) / settings.restless_scale) ** 2)
-    used = np.zeros(trust.shape[1])
+        weights = weights / (1 + (restlessness(rays, visibility, seen) / settings.restless_scale) ** 2)
+    used = np.zeros(weights.shape[1])
     used[list(USED)] = 1
-    return trust * used * seen[:, None]
+    return weights * used * seen[:, None]
 
 
 def restlessness(rays: Array, visibility: Array, seen: NDArray[np.bool_]) -> Array:
