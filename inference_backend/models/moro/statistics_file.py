@@ -1,7 +1,7 @@
 """Mean and deviation of canonical trajectories: eighteen numbers that the released checkpoint lacks.
 
 They come from the authors' own statistics file where the user has it (`read_released_statistics`), else from ours
-(`bundled_statistics`), which `measure_statistics` computes from open motion data.
+(`bundled_statistics`), which `training.measure_statistics` computes from open motion data.
 """
 
 import json

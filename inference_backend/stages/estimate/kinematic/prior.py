@@ -7,7 +7,7 @@ Pose space: each joint's rotation relative to its mean, as a rotation vector, st
 
 which is a Gaussian process over the whole clip whose precision matrix is banded. It says how joints move together and
 how a pose goes on, so that what the image does not show is filled in from what it shows, before, after and beside.
-Fitted by `fit_prior` to the training split of the mocap only.
+Fitted by `training.fit_kinematic_prior` to the training split of the mocap only.
 """
 
 from dataclasses import dataclass

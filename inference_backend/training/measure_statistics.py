@@ -1,6 +1,6 @@
 """Compute the bundled trajectory statistics from packs of CMU motion capture.
 
-    python -m inference_backend.models.moro.measure_statistics FOLDER_WITH_PACKS
+    python -m inference_backend.training.measure_statistics FOLDER_WITH_PACKS
 
 As the authors did with AMASS: non-overlapping clips of 60 frames at 30 frames a second, the padded last frame included,
 population deviation. Body orientation is the pelvis', position the pelvis joint of the open body.
@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...body.body import Body
-from ...training.mocap import MocapClip, read_split
-from .statistics_file import BUNDLED
-from .trajectory import canonical_steps
+from ..body.body import Body
+from ..models.moro.statistics_file import BUNDLED
+from ..models.moro.trajectory import canonical_steps
+from .mocap import MocapClip, read_split
 
 CLIP_FRAMES: Final = 60
 _ANKLE, _KNEE, _HIP = 7, 4, 1

@@ -1,8 +1,9 @@
-"""Fits the motion prior to the training split of the mocap: `python -m ...kinematic.fit_prior --mocap DIR`.
+"""Fits the kinematic estimator's motion prior to the training split of the mocap.
 
-Mean rotations, then a principal component analysis weighted by how far a joint moves what hangs on it, then a mixture
-of second-order autoregressive processes by hard expectation maximisation over windows. Every clip is also taken
-mirrored.
+    python -m inference_backend.training.fit_kinematic_prior --mocap DIR
+
+Mean rotations, then a principal component analysis weighted by how far a joint moves what hangs on it, then a
+second-order autoregressive process by least squares. Every clip is also taken mirrored.
 """
 
 import argparse
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from scipy.spatial.transform import Rotation
 
-from ....protocol.skeleton import BODY_JOINTS
-from ....training.mocap import read_split
-from .prior import PRIOR_FILE
+from ..protocol.skeleton import BODY_JOINTS
+from ..stages.estimate.kinematic.prior import PRIOR_FILE
+from .mocap import read_split
+from .provenance import ACKNOWLEDGEMENT
 
 DIMS = 40
 WINDOW = 45
@@ -36,10 +38,6 @@ _REACH = {
     "head": 0.15,
 }
 _REACH |= {"shoulder": 0.4, "elbow": 0.3, "wrist": 0.12}
-_ACKNOWLEDGEMENT = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. "
-    "The database was created with funding from NSF EIA-0196217."
-)
 
 Array = NDArray[np.float64]
 
@@ -132,7 +130,7 @@ def _smooth_windows(z: Array) -> list[Array]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Fit the motion prior of the kinematic estimator.")
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the packs cmu_*_train.npz")
     parser.add_argument("--out", type=Path, default=PRIOR_FILE)
     parser.add_argument("--dims", type=int, default=DIMS, help="pose coordinates")
@@ -147,9 +145,9 @@ def main() -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "licence": "CC0-1.0",
-        "made_by": "inference_backend.stages.estimate.kinematic.fit_prior",
+        "made_by": "inference_backend.training.fit_kinematic_prior",
         "data": "CMU motion capture, training split",
-        "acknowledgement": _ACKNOWLEDGEMENT,
+        "acknowledgement": ACKNOWLEDGEMENT,
     }
     save_file({k: torch.from_numpy(v).float().contiguous() for k, v in tensors.items()}, arguments.out, metadata)
     digest = hashlib.sha256(arguments.out.read_bytes()).hexdigest()
