@@ -17,6 +17,7 @@ from ....records.video import Video
 from ...one_thread import one_thread
 from .evidence import Evidence
 from .figure import Figure
+from .initialise import initialise
 from .landmark_weights import landmark_weights
 from .landmarks import figure_of
 from .observations import Observations, build_evidence, fill, observe, smooth_weights
@@ -25,7 +26,6 @@ from .report import confidence_of, depth_sigma_of, near_evidence, reprojection_e
 from .settings import KinematicSettings
 from .shape_prior import known_size
 from .solver import Motion, Solver, local_rotations, pose
-from .start import analytic_start
 from .windows import merge, stack_evidence, stack_motion, window_spans
 
 NAME = "kinematic"
@@ -75,7 +75,7 @@ def fit(
     betas = torch.zeros(figure.points_by_beta.shape[-1], dtype=torch.float64)
     smooth = smooth_weights(weights)
     starts = [
-        analytic_start(figure, prior, betas, landmarks[p], whole.rays[0, p], whole.weights[0, p], smooth[p])
+        initialise(figure, prior, betas, landmarks[p], whole.rays[0, p], whole.weights[0, p], smooth[p])
         for p in _parts(M)
     ]
     pelvis, root, z = (torch.cat([getattr(start, name) for start in starts]) for name in ("pelvis", "root", "z"))

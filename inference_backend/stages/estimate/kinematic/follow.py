@@ -21,13 +21,13 @@ from ...one_thread import one_thread
 from .estimate import fit_shape, solve_windows
 from .evidence import Evidence
 from .figure import Figure
+from .initialise import encode
 from .landmark_weights import landmark_weights
 from .landmarks import figure_of
 from .observations import Observations, build_evidence
 from .prior import load_prior
 from .settings import KinematicSettings
 from .solver import Motion, local_rotations
-from .start import encode
 
 SETTINGS: Final = KinematicSettings(
     bone_sigma=0.25, bone_depth_sigma=0.25, view_sigma=0.02, prior_scale=1.5, size_sigma=0.2, proportions_sigma=2.0

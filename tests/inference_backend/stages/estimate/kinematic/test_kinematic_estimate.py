@@ -15,8 +15,8 @@ from inference_backend.records.context import StageContext
 from inference_backend.records.motion import PoseEstimate
 from inference_backend.stages.estimate.kinematic.estimate import estimate
 from inference_backend.stages.estimate.kinematic.figure import Figure
+from inference_backend.stages.estimate.kinematic.initialise import body_rotations
 from inference_backend.stages.estimate.kinematic.settings import KinematicSettings
-from inference_backend.stages.estimate.kinematic.start import body_rotations
 from inference_backend.training.mocap import MocapClip
 
 CORE = [BODY_JOINTS.index(f"{s}_{p}") for p in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist") for s in ("left", "right")]  # fmt: skip  # noqa: E501
@@ -56,7 +56,7 @@ def recovered(clean: SyntheticClip, body: Body) -> PoseEstimate:
     return recover(clean, body)
 
 
-def test_the_analytic_start_finds_a_pose_from_perfect_landmarks(walk: MocapClip, figure: Figure):
+def test_the_initialisation_finds_a_pose_from_perfect_landmarks(walk: MocapClip, figure: Figure):
     clip = make_clip(walk, figure, frames=40, seed=1, corruption=None, betas_sigma=0.0)
     betas = torch.zeros(10, dtype=torch.float64)
     rotations = body_rotations(figure, betas, torch.from_numpy(clip.points))

@@ -1,4 +1,4 @@
-"""The analytic start: rotations from the world landmarks, bone by bone, and the pelvis from a fit of rays."""
+"""Analytic initialisation: rotations from the world landmarks, bone by bone, and the pelvis from a fit of rays."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ _ENCODING_NOISE = 0.1  # radians; how far rotations of the start may be off the 
 
 
 @dataclass(frozen=True)
-class Start:
-    """Start of N frames: pelvis `[N,3]`, root `[N,3,3]`, z `[N,D]`; rotations `[N,22,3,3]` as read, not encoded."""
+class InitialMotion:
+    """Of N frames: pelvis `[N,3]`, root `[N,3,3]`, z `[N,D]`; rotations `[N,22,3,3]` as read, not encoded."""
 
     pelvis: Tensor
     root: Tensor
@@ -204,9 +204,9 @@ def place_pelvis(points: Tensor, rays: Tensor, weights: Tensor) -> Tensor:
     return torch.linalg.solve(gram, right)[..., 0]
 
 
-def analytic_start(
+def initialise(
     figure: Figure, prior: MotionPrior, betas: Tensor, landmarks: Tensor, rays: Tensor, weights: Tensor, smooth: Tensor
-) -> Start:
+) -> InitialMotion:
     """Rotations and pelvis of N frames from world landmarks turned into the camera's axes.
 
     Args:
@@ -219,4 +219,4 @@ def analytic_start(
     rotations = body_rotations(figure, betas, landmarks)
     _, points, _ = figure.pose(betas, rotations, torch.zeros(len(rotations), 3, dtype=rotations.dtype))
     pelvis = place_pelvis(points, rays, weights)
-    return Start(pelvis, rotations[:, 0], encode(prior, rotations, _weights_of_joints(smooth)), rotations)
+    return InitialMotion(pelvis, rotations[:, 0], encode(prior, rotations, _weights_of_joints(smooth)), rotations)
