@@ -26,8 +26,8 @@ from ....records.motion import PoseEstimate
 from ....records.people import PersonTrack
 from ....records.video import Video
 from ...one_thread import one_thread
-from ..kinematic.follow import follow
 from ..kinematic.observations import Observations, motion_at_source, observe
+from ..kinematic.refine import refine
 from ..kinematic.report import reprojection_error
 from .crops import crop_boxes, nearest_frames, person_crops
 from .quality import describe, landmark_places
@@ -134,7 +134,7 @@ def estimate(
     placed = transl + rest
     if reads_landmarks if settings.refine is None else settings.refine:
         start = (rotations, placed, betas)
-        rotations, placed, betas = follow(body, observed, *start, settings.refine_iterations, motion.witness)
+        rotations, placed, betas = refine(body, observed, *start, settings.refine_iterations, motion.witness)
     sure = motion.confidence.mean(1).numpy() * whole
     return _at_source(video, track, camera, body, observed, betas, rotations, placed, sure)
 

@@ -19,7 +19,7 @@ class MoroSettings:
         precision: of the products inside the network: "float32", "float16" or "bfloat16"; "auto" is float16 on CUDA and
             float32 elsewhere. bfloat16 is over twice as fast on processors that have it, but some tokens come out
             differently (docs/moro.md).
-        refine: fit the result to the landmarks afterwards (`kinematic.follow`); None: where the weights look at
+        refine: fit the result to the landmarks afterwards (`kinematic.refine`); None: where the weights look at
             landmarks.
         refine_iterations: Gauss-Newton steps of that.
     """

@@ -13,8 +13,8 @@ from ....records.context import StageContext
 from ....records.motion import PoseEstimate
 from ....records.people import PersonTrack
 from ....records.video import Video
-from ..kinematic.follow import follow
 from ..kinematic.observations import Observations, motion_at_source, observe
+from ..kinematic.refine import refine
 from ..kinematic.report import near_evidence, reprojection_error
 from ..moro.quality import landmark_places
 from .look import look
@@ -65,7 +65,7 @@ def settled_motion(
     settled = settle(look(model, video, track, camera, observed, ctx), observed.time_s, body, settings.smoothing_s)
     if settings.refine:
         motion = (settled.rotations, settled.pelvis, settled.betas)
-        rotations, pelvis, betas = follow(body, observed, *motion, settings.refine_iterations)
+        rotations, pelvis, betas = refine(body, observed, *motion, settings.refine_iterations)
         settled = replace(settled, betas=betas, rotations=rotations, pelvis=pelvis)
     return observed, settled
 

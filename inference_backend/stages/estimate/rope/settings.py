@@ -13,7 +13,7 @@ class RopeSettings:
     Attributes:
         weights: a Rope weights file (`.safetensors`); None for the bundled open weights.
         smoothing_s: span in seconds over which the motion is smoothed (Savitzky-Golay); 0 for none.
-        refine: fit the result to the landmarks afterwards (`kinematic.follow`).
+        refine: fit the result to the landmarks afterwards (`kinematic.refine`).
         refine_iterations: Gauss-Newton steps of that.
     """
 

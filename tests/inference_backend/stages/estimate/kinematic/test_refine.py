@@ -9,8 +9,8 @@ from inference_backend.body.body import Body
 from inference_backend.geometry.blazepose_bones import BONES
 from inference_backend.models.moro.landmark_encoder import Witness
 from inference_backend.stages.estimate.kinematic.evidence import view_rotation
-from inference_backend.stages.estimate.kinematic.follow import follow
 from inference_backend.stages.estimate.kinematic.observations import Observations
+from inference_backend.stages.estimate.kinematic.refine import refine
 from inference_backend.stages.estimate.moro.quality import landmark_places
 
 ITERATIONS = 8
@@ -55,7 +55,7 @@ def test_a_body_is_turned_towards_its_landmarks(body):
     observed.rays[:, LEFT_ARM] += 0.2
     observed.world[:, LEFT_ARM] += 0.3
     start = astray(true, 0.15)
-    found, moved, _ = follow(body, observed, start, pelvis, BETAS, ITERATIONS)
+    found, moved, _ = refine(body, observed, start, pelvis, BETAS, ITERATIONS)
     clear = [11, 12, 14, 16, 23, 24, 25, 26, 27, 28]
 
     def off(rotations, pelvis):
@@ -76,7 +76,7 @@ def test_hidden_limbs_do_what_the_network_says(body):
     visibility = np.ones((60, 33))
     visibility[:, LEFT_ARM] = 0.02
     observed = seen(landmark_places(body, BETAS, true, pelvis), visibility)
-    found, moved, _ = follow(body, observed, raised, pelvis, BETAS, ITERATIONS)
+    found, moved, _ = refine(body, observed, raised, pelvis, BETAS, ITERATIONS)
     arm = landmark_places(body, BETAS, found, moved)[:, 15] - told[:, 15]
     assert np.linalg.norm(arm, axis=-1).mean() < 0.12
     hanging = observed.world[:, 15] + told[:, 0] - told[:, 15]
@@ -113,7 +113,7 @@ def test_a_witness_overrules_a_limb_that_is_falsely_sure(body, pans):
     start = torch.cat(((turn.mT @ raised[:, 0])[:, None], raised[:, 1:]), 1), (turn.mT @ pelvis[..., None])[..., 0]
 
     def off(witness: Witness | None) -> float:
-        found, moved, _ = follow(body, observed, *start, BETAS, ITERATIONS, witness)
+        found, moved, _ = refine(body, observed, *start, BETAS, ITERATIONS, witness)
         return float(np.linalg.norm(landmark_places(body, BETAS, found, moved) - places, axis=-1)[:, 15].mean())
 
     assert off(None) > 0.4
@@ -129,7 +129,7 @@ def test_long_motion_is_smooth_and_stays_where_nobody_is_seen(body):
     observed = seen(places, visibility)
     observed.rays[:] += np.random.default_rng(0).normal(0, 0.005, observed.rays.shape)
     observed.rays[200, 16] += 0.5  # a landmark that jumps away for a frame
-    found, moved, _ = follow(body, observed, rotations, pelvis, BETAS, ITERATIONS)
+    found, moved, _ = refine(body, observed, rotations, pelvis, BETAS, ITERATIONS)
     steps = torch.rad2deg(roma.rotmat_geodesic_distance(found[1:], found[:-1]))
     assert steps.max() < 3
     assert (moved.diff(dim=0).norm(dim=-1)).max() < 0.02
@@ -142,12 +142,12 @@ def test_before_a_camera_that_turns(body):
     rotations, pelvis = standing(30, 3)
     places = landmark_places(body, BETAS, rotations, pelvis)
     start = astray(rotations, 0.1)
-    still, place, _ = follow(body, seen(places, np.ones((30, 33))), start, pelvis, BETAS, ITERATIONS)
+    still, place, _ = refine(body, seen(places, np.ones((30, 33))), start, pelvis, BETAS, ITERATIONS)
     angle = torch.linspace(0, 0.3, 30, dtype=torch.float64)
     turn = roma.rotvec_to_rotmat(angle[:, None] * torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64))
     inside = (turn.mT[:, None] @ torch.from_numpy(places)[..., None])[..., 0].numpy()
     turned = torch.cat(((turn.mT @ start[:, 0])[:, None], start[:, 1:]), 1)
     observed = seen(inside, np.ones((30, 33)), turn.numpy())
-    found, moved, _ = follow(body, observed, turned, (turn.mT @ pelvis[..., None])[..., 0], BETAS, ITERATIONS)
+    found, moved, _ = refine(body, observed, turned, (turn.mT @ pelvis[..., None])[..., 0], BETAS, ITERATIONS)
     torch.testing.assert_close((turn @ moved[..., None])[..., 0], place, atol=0.02, rtol=0)
     torch.testing.assert_close(turn @ found[:, 0], still[:, 0], atol=0.03, rtol=0)

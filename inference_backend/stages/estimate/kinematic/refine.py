@@ -42,7 +42,7 @@ whose restlessness and visibility count beside it."""
 
 
 @one_thread()
-def follow(
+def refine(
     body: Body,
     observed: Observations,
     rotations: Tensor,
@@ -75,8 +75,8 @@ def follow(
     turn = torch.eye(3, dtype=torch.float64) if whole.turn is None else whole.turn[0]
     root, place = turn @ rotations[:, 0], (turn @ pelvis[..., None])[..., 0]
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
-    bones, weight = _motion_bones(figure, betas, rotations, pelvis) if witness is None else _witnessed(witness)
-    told = _with_bones(whole, turn @ bones.mT, weight)
+    bones, bone_weights = _motion_bones(figure, betas, rotations, pelvis) if witness is None else _witnessed(witness)
+    told = _with_bones(whole, turn @ bones.mT, bone_weights)
     betas = fit_shape(figure, prior, told, start, settings)
     start = replace(start, betas=betas[None])
     found = solve_windows(figure, prior, told, start, settings, StageContext(device="cpu"))
