@@ -27,7 +27,7 @@ from ..pipeline.stages import Stages
 from ..protocol.errors import ErrorCode, RecoverError
 from ..records.context import StageContext
 from ..stages.estimate.kinematic.observations import observe
-from ..stages.estimate.rope.look import crops, proxies, view_of
+from ..stages.estimate.rope.inference import crops, proxies, view_of
 from ..stages.estimate.rope.settings import RopeSettings
 from ..stages.estimate.rope.weights import weights_path
 from ..training.counts import count

@@ -17,9 +17,9 @@ from ..kinematic.observations import Observations, motion_at_source, observe
 from ..kinematic.refine import refine
 from ..kinematic.report import near_evidence, reprojection_error
 from ..moro.quality import landmark_places
-from .look import look
+from .inference import infer
+from .postprocess import RopeMotion, postprocess
 from .settings import RopeSettings
-from .settle import Settled, settle
 from .weights import load_for_body
 
 NAME = "rope"
@@ -44,13 +44,13 @@ def estimate(
     Raises:
         RecoverError: weights are missing or damaged, the body is another one, or a setting makes no sense.
     """
-    observed, settled = settled_motion(video, track, camera, body, settings, ctx)
-    return at_source(video, track, camera, body, observed, settled)
+    observed, recovered = recover_motion(video, track, camera, body, settings, ctx)
+    return at_source(video, track, camera, body, observed, recovered)
 
 
-def settled_motion(
+def recover_motion(
     video: Video, track: PersonTrack, camera: Camera, body: Body, settings: RopeSettings, ctx: StageContext
-) -> tuple[Observations, Settled]:
+) -> tuple[Observations, RopeMotion]:
     """The motion on the 30 fps clock, and the landmarks there; arguments as for `estimate`."""
     if not 0 <= settings.smoothing_s <= 2:
         raise RecoverError(
@@ -62,35 +62,37 @@ def settled_motion(
         )
     model = load_for_body(settings, body, ctx.device)
     observed = observe(video, track, camera)
-    settled = settle(look(model, video, track, camera, observed, ctx), observed.time_s, body, settings.smoothing_s)
+    recovered = postprocess(
+        infer(model, video, track, camera, observed, ctx), observed.time_s, body, settings.smoothing_s
+    )
     if settings.refine:
-        motion = (settled.rotations, settled.pelvis, settled.betas)
+        motion = (recovered.rotations, recovered.pelvis, recovered.betas)
         rotations, pelvis, betas = refine(body, observed, *motion, settings.refine_iterations)
-        settled = replace(settled, betas=betas, rotations=rotations, pelvis=pelvis)
-    return observed, settled
+        recovered = replace(recovered, betas=betas, rotations=rotations, pelvis=pelvis)
+    return observed, recovered
 
 
 def at_source(
-    video: Video, track: PersonTrack, camera: Camera, body: Body, observed: Observations, settled: Settled
+    video: Video, track: PersonTrack, camera: Camera, body: Body, observed: Observations, recovered: RopeMotion
 ) -> PoseEstimate:
     """Back to the source's time stamps, with what is known about the quality."""
     time_s = video.time_s[track.frames]
     nearest = nearest_index(observed.time_s, time_s)
-    motion = (settled.rotations.numpy(), settled.pelvis.numpy())
+    motion = (recovered.rotations.numpy(), recovered.pelvis.numpy())
     turned, pelvis = motion_at_source(video, track, camera, observed, *motion)
-    places = landmark_places(body, settled.betas, torch.from_numpy(turned), torch.from_numpy(pelvis))
-    rest = body.rest_joints(settled.betas.to(body.v_template))[0].double().numpy()
+    places = landmark_places(body, recovered.betas, torch.from_numpy(turned), torch.from_numpy(pelvis))
+    rest = body.rest_joints(recovered.betas.to(body.v_template))[0].double().numpy()
     return PoseEstimate(
         person_id=track.person_id,
         shot=track.shot,
         frames=track.frames,
         estimator=NAME,
         valid=near_evidence(observed.seen)[nearest],
-        betas=settled.betas.numpy(),
+        betas=recovered.betas.numpy(),
         global_orient=turned[:, 0],
         body_pose=turned[:, 1:],
         transl=pelvis - rest,
-        confidence=settled.visibility[nearest].astype(np.float32),
-        depth_sigma=settled.depth_sigma[nearest].astype(np.float32),
+        confidence=recovered.visibility[nearest].astype(np.float32),
+        depth_sigma=recovered.depth_sigma[nearest].astype(np.float32),
         reproj_err=reprojection_error(places, track, camera),
     )

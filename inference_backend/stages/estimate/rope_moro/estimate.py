@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ....body.body import Body
 from ....geometry.clock import nearest_index
-from ....models.moro.guide import Guide
 from ....models.moro.network import Moro
+from ....models.moro.recovery.guide import Guide
 from ....protocol.errors import ErrorCode, RecoverError
 from ....records.camera import Camera
 from ....records.context import StageContext
@@ -22,7 +22,7 @@ from ....records.video import Video
 from ..moro import weights as moro_weights
 from ..moro.estimate import estimate as estimate_moro
 from ..rope import weights as rope_weights
-from ..rope.estimate import at_source, settled_motion
+from ..rope.estimate import at_source, recover_motion
 from ..rope.estimate import estimate as estimate_rope
 from ..trained_body import TrainedBody
 from .coarse_path import mean_path
@@ -58,8 +58,8 @@ def estimate(
     if missing:
         raise _no_weights()
     first = replace(ctx, progress=lambda share, frames: ctx.progress(_ROPE_SHARE * share, frames))
-    observed, settled = settled_motion(video, track, camera, body, settings.rope, first)
-    reprojection = at_source(video, track, camera, body, observed, settled).reproj_err
+    observed, recovered = recover_motion(video, track, camera, body, settings.rope, first)
+    reprojection = at_source(video, track, camera, body, observed, recovered).reproj_err
     time_s = video.time_s[track.frames]
     nearest = nearest_index(time_s, observed.time_s)
 
@@ -68,9 +68,9 @@ def estimate(
         seeds = (None, None)
         if links.seed_tokens:
             shaped = influence_of(moro_weights.weights_checksum(settings.moro), model, vertex_ids, body)
-            pose, seen = (settled.betas, settled.rotations), (settled.visibility, reprojection[nearest])
+            pose, seen = (recovered.betas, recovered.rotations), (recovered.visibility, reprojection[nearest])
             seeds = seed_tokens(model, shaped, vertex_ids, body, *pose, *seen, links)
-        path = settled.pelvis.float().clone()
+        path = recovered.pelvis.float().clone()
         path[~torch.from_numpy(observed.seen)] = torch.nan
         coarse = (lambda frames, own: mean_path(own, path[frames])) if links.coarse_trajectory else None
         return Guide(*seeds, coarse)
@@ -80,7 +80,7 @@ def estimate(
     confidence = found.confidence
     if settings.links.visibility:
         back = nearest_index(observed.time_s, time_s)
-        confidence = confidence * np.sqrt(settled.visibility[back]).astype(np.float32)
+        confidence = confidence * np.sqrt(recovered.visibility[back]).astype(np.float32)
     return replace(found, estimator=NAME, confidence=confidence)
 
 

@@ -27,8 +27,8 @@ from inference_backend.records.people import PersonTrack
 from inference_backend.records.video import Video
 from inference_backend.stages.estimate.kinematic.landmarks import figure_of
 from inference_backend.stages.estimate.kinematic.observations import observe
-from inference_backend.stages.estimate.rope.estimate import settled_motion
-from inference_backend.stages.estimate.rope.look import proxies, view_of
+from inference_backend.stages.estimate.rope.estimate import recover_motion
+from inference_backend.stages.estimate.rope.inference import proxies, view_of
 from inference_backend.stages.estimate.rope.settings import RopeSettings
 
 SMALL = replace(
@@ -217,7 +217,7 @@ def test_the_estimator_finds_what_the_network_knows(lesson, taught, body, cloud,
     path = tmp_path / "rope.safetensors"
     save_rope(taught[0], path, {"body_sha256": body.sha256})
     settings = RopeSettings(weights=str(path), smoothing_s=0.0, refine=False)
-    observed, found = settled_motion(video, track, camera, body, settings, StageContext())
+    observed, found = recover_motion(video, track, camera, body, settings, StageContext())
     turned = roma.rotmat_geodesic_distance(found.rotations[:, 0], made.targets.rotations[:, 0].double())
     assert turned.rad2deg().max() < 20
     away = found.pelvis - made.targets.pelvis

@@ -20,9 +20,9 @@ from inference_backend.records.people import PersonTrack
 from inference_backend.records.video import Video
 from inference_backend.stages.estimate.kinematic.observations import observe
 from inference_backend.stages.estimate.registry import find_estimator
-from inference_backend.stages.estimate.rope.look import Looked, crops, proxies, view_of
+from inference_backend.stages.estimate.rope.inference import FramePredictions, crops, proxies, view_of
+from inference_backend.stages.estimate.rope.postprocess import one_shape, postprocess
 from inference_backend.stages.estimate.rope.settings import RopeSettings
-from inference_backend.stages.estimate.rope.settle import one_shape, settle
 from inference_backend.stages.estimate.rope.weights import BUNDLED
 
 SIZE = (320, 240)
@@ -156,7 +156,7 @@ def test_cancel_goes_through(weights, body):
         run(video(), track(), camera(), body, settings(weights), StageContext(progress=stop))
 
 
-def looked(body, count=60, gap=(), noise=0.0):
+def predicted(body, count=60, gap=(), noise=0.0):
     """A person turning on the spot, four metres away, as a perfect network would see them, with noise."""
     rng = np.random.default_rng(0)
     index = np.array([i for i in range(count) if i not in gap])
@@ -169,7 +169,7 @@ def looked(body, count=60, gap=(), noise=0.0):
     rotations[:, 0] = flip @ turn
     pelvis = torch.tensor([0.1, 0.2, 4.0], dtype=torch.float64).repeat(len(index), 1)
     pelvis[:, 2] *= torch.from_numpy(np.exp(noise * rng.normal(size=len(index))))
-    return Looked(
+    return FramePredictions(
         index, rotations, torch.zeros(len(index), 10).double(), pelvis, torch.full((len(index), 24), 0.9).double()
     )
 
@@ -178,8 +178,8 @@ CLOCK = np.arange(60) / 30
 
 
 def test_smoothing_keeps_motion_and_removes_jitter(body):
-    seen = looked(body, noise=0.02)
-    raw, smooth = (settle(seen, CLOCK, body, seconds) for seconds in (0.0, 0.3))
+    seen = predicted(body, noise=0.02)
+    raw, smooth = (postprocess(seen, CLOCK, body, seconds) for seconds in (0.0, 0.3))
     torch.testing.assert_close(raw.pelvis, seen.pelvis)
     jitter = [x.pelvis[:, 2].diff(n=2).abs().mean() for x in (raw, smooth)]
     assert jitter[1] < 0.3 * jitter[0]
@@ -187,8 +187,8 @@ def test_smoothing_keeps_motion_and_removes_jitter(body):
 
 
 def test_gaps_are_bridged_along_the_shortest_way(body):
-    full, holed = looked(body), looked(body, gap=range(20, 40))
-    found = settle(holed, CLOCK, body, 0.0)
+    full, holed = predicted(body), predicted(body, gap=range(20, 40))
+    found = postprocess(holed, CLOCK, body, 0.0)
     torch.testing.assert_close(found.rotations, full.rotations, atol=1e-6, rtol=0)
     torch.testing.assert_close(found.pelvis, full.pelvis)
     assert (found.visibility[20:40] == 0).all()
@@ -196,9 +196,9 @@ def test_gaps_are_bridged_along_the_shortest_way(body):
 
 
 def test_frames_that_are_not_finite_count_as_not_seen(body):
-    seen = looked(body)
+    seen = predicted(body)
     seen.pelvis[10] = torch.nan
-    found = settle(seen, CLOCK, body, 0.3)
+    found = postprocess(seen, CLOCK, body, 0.3)
     assert found.pelvis.isfinite().all()
     assert (found.visibility[10] == 0).all()
 
@@ -212,7 +212,7 @@ def test_one_shape_is_that_of_the_well_seen_frames(body):
 
 def test_another_stature_at_another_distance_looks_the_same(body):
     """Frames that disagree about the body's size are brought to one size, each at the distance where it fits."""
-    seen = looked(body)
+    seen = predicted(body)
     tall = torch.zeros(10)
     tall[0] = 2.0
     for _ in range(2):
@@ -220,7 +220,7 @@ def test_another_stature_at_another_distance_looks_the_same(body):
             break
         tall = -tall
     seen.betas[::3] = tall.double()
-    found = settle(seen, CLOCK, body, 0.0)
+    found = postprocess(seen, CLOCK, body, 0.0)
     assert (found.betas == 0).all()
     assert (found.pelvis[::3, 2] < 3.97).all()
     torch.testing.assert_close(found.pelvis[1::3], seen.pelvis[1::3])

@@ -25,7 +25,7 @@ _BATCH = 64
 
 
 @dataclass(frozen=True)
-class Looked:
+class FramePredictions:
     """What the network says of S seen frames; float64, camera frame.
 
     Attributes:
@@ -65,9 +65,9 @@ def view_of(video: Video, track: PersonTrack, camera: Camera, observed: Observat
     return View(index, place, keypoints, K, square_box(keypoints))
 
 
-def look(
+def infer(
     model: Rope, video: Video, track: PersonTrack, camera: Camera, observed: Observations, ctx: StageContext
-) -> Looked:
+) -> FramePredictions:
     """Run the network on every seen frame.
 
     Args:
@@ -96,7 +96,7 @@ def look(
         ctx.progress(min(start + batch, len(view.index)) / len(view.index), min(start + batch, len(view.index)))
     if not found:
         found = [(torch.zeros(0, 22, 3, 3), torch.zeros(0, 10), torch.zeros(0, 3), torch.zeros(0, 24))]
-    return Looked(view.index, *(torch.cat(column).double() for column in zip(*found, strict=True)))
+    return FramePredictions(view.index, *(torch.cat(column).double() for column in zip(*found, strict=True)))
 
 
 def proxies(track: PersonTrack, camera: Camera, observed: Observations, view: View, part: slice) -> Tensor:

@@ -14,7 +14,7 @@ from ....geometry.clock import CLOCK_FPS, slerp
 from ....geometry.rot6d import matrix_from_rot6d_columns, rot6d_columns
 from ....models.rope.camera import depth_sigma
 from ....protocol.skeleton import BODY_JOINTS
-from .look import Looked
+from .inference import FramePredictions
 
 _DISTANCE_M = 4.0
 _DRIFT_M = 0.02
@@ -24,7 +24,7 @@ _PARENTS = (0, 1, 4, 0, 3, 6, 9, 12)
 
 
 @dataclass(frozen=True)
-class Settled:
+class RopeMotion:
     """Motion of M frames on the clock; float64.
 
     Attributes:
@@ -41,29 +41,29 @@ class Settled:
     depth_sigma: NDArray[np.float64]
 
 
-def settle(looked: Looked, time_s: NDArray[np.float64], body: Body, smoothing_s: float) -> Settled:
+def postprocess(predicted: FramePredictions, time_s: NDArray[np.float64], body: Body, smoothing_s: float) -> RopeMotion:
     """Make one motion of all frames.
 
     Args:
-        looked: what the network said of the seen frames.
+        predicted: what the network said of the seen frames.
         time_s: `[M]`, the clock.
         body: the body.
         smoothing_s: see `RopeSettings`.
     """
     count = len(time_s)
-    good = _usable(looked)
+    good = _usable(predicted)
     visibility = np.zeros((count, len(BODY_JOINTS)))
     if len(good) == 0:
         upright = torch.eye(3, dtype=torch.float64).repeat(count, len(BODY_JOINTS), 1, 1)
         upright[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
         pelvis = torch.tensor([0.0, 0.0, _DISTANCE_M], dtype=torch.float64).expand(count, 3).clone()
-        return Settled(torch.zeros(10, dtype=torch.float64), upright, pelvis, visibility, np.full(count, 5.0))
-    shapes = looked.betas[good].clamp(-_ODDEST_BETA, _ODDEST_BETA)
-    index, betas = looked.index[good], one_shape(shapes, looked.visibility[good])
-    visibility[index] = looked.visibility[good][:, : len(BODY_JOINTS)].numpy()
+        return RopeMotion(torch.zeros(10, dtype=torch.float64), upright, pelvis, visibility, np.full(count, 5.0))
+    shapes = predicted.betas[good].clamp(-_ODDEST_BETA, _ODDEST_BETA)
+    index, betas = predicted.index[good], one_shape(shapes, predicted.visibility[good])
+    visibility[index] = predicted.visibility[good][:, : len(BODY_JOINTS)].numpy()
     # Another stature at another distance looks the same.
-    pelvis = looked.pelvis[good] * (_stature(body, betas[None]) / _stature(body, shapes))[:, None]
-    turned = slerp(time_s[index], looked.rotations[good].numpy(), time_s)
+    pelvis = predicted.pelvis[good] * (_stature(body, betas[None]) / _stature(body, shapes))[:, None]
+    turned = slerp(time_s[index], predicted.rotations[good].numpy(), time_s)
     view = torch.cat((pelvis[:, :2] / pelvis[:, 2:], pelvis[:, 2:].log()), 1).numpy()
     view = np.stack([np.interp(time_s, time_s[index], column) for column in view.T], 1)
     seen = np.isin(np.arange(count), index)
@@ -76,12 +76,12 @@ def settle(looked: Looked, time_s: NDArray[np.float64], body: Body, smoothing_s:
     depth = np.exp(view[:, 2:])
     placed = torch.from_numpy(np.concatenate((view[:, :2] * depth, depth), 1))
     near = uniform_filter1d(visibility, 5, axis=0, mode="nearest") * seen[:, None]
-    return Settled(betas, rotations, placed, near, np.clip(np.hypot(sigma, _DRIFT_M * gap), 0.01, 5.0))
+    return RopeMotion(betas, rotations, placed, near, np.clip(np.hypot(sigma, _DRIFT_M * gap), 0.01, 5.0))
 
 
-def _usable(looked: Looked) -> NDArray[np.int64]:
+def _usable(predicted: FramePredictions) -> NDArray[np.int64]:
     """Seen frames of which everything that the network said is finite."""
-    parts = (looked.rotations, looked.betas, looked.pelvis, looked.visibility)
+    parts = (predicted.rotations, predicted.betas, predicted.pelvis, predicted.visibility)
     return np.flatnonzero(np.logical_and.reduce([x.flatten(1).isfinite().all(1).numpy() for x in parts]))
 
 
