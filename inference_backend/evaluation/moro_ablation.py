@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ..body.body import Body
-from ..models.moro.weights_file import read_metadata
+from ..models.moro.files.weights_file import read_metadata
 from ..pipeline.identity import file_sha256
 from ..protocol.errors import RecoverError
 from ..stages.estimate.moro.settings import MoroSettings

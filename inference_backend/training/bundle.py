@@ -10,9 +10,9 @@ from typing import Final
 
 import torch
 
-from ..models.moro.checkpoint import load_network, save_network
-from ..models.moro.connections import connections_from_tables
-from ..models.moro.weights_file import read_weights
+from ..models.moro.files.checkpoint import load_network, save_network
+from ..models.moro.files.weights_file import read_weights
+from ..models.moro.tokenizer.connections import connections_from_tables
 from .model_card import bundle_command, check_size, write_card
 
 LARGEST_MB: Final = 10.0

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..body.body import Body
-from ..models.moro.checkpoint import load_network
-from ..models.moro.fit_body import BodyFitting
+from ..models.moro.files.checkpoint import load_network
+from ..models.moro.mesh.fit_body import BodyFitting
 from ..models.moro.network import Moro
 from ..protocol.errors import RecoverError
 from ..protocol.skeleton import BODY_JOINTS

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from ..models.moro.dst_former import Decoded, ImageFeatures, MotionFeatures
-from ..models.moro.masking import Masked, drawn_share, mask_least_certain
+from ..models.moro.motion.dst_former import Decoded, ImageFeatures, MotionFeatures
+from ..models.moro.motion.trajectory import canonical_trajectory
 from ..models.moro.network import Moro
-from ..models.moro.trajectory import canonical_trajectory
+from ..models.moro.training.masking import Masked, drawn_share, mask_least_certain
 
 
 def one_pass(model: Moro, ids: Tensor, canonical: Tensor, image: ImageFeatures) -> tuple[MotionFeatures, Decoded]:

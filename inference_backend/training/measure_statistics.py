@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..body.body import Body
-from ..models.moro.statistics_file import BUNDLED
-from ..models.moro.trajectory import canonical_steps
+from ..models.moro.files.statistics_file import BUNDLED
+from ..models.moro.motion.trajectory import canonical_steps
 from .mocap import MocapClip, read_split
 
 CLIP_FRAMES: Final = 60

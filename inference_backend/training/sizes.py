@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..models.moro.config import MoroConfig, TokenizerConfig
-from ..models.moro.landmark_evidence import GROUPS
+from ..models.moro.evidence.landmark_evidence import GROUPS
 
 STAGES: Final = ("tokenizer", "landmarks", "pose", "motion", "evidence", "video", "smoother")
 

@@ -25,18 +25,18 @@ sys.path.insert(0, str(ROOT))
 from dataclasses import replace  # noqa: E402
 
 from inference_backend.body.body import Body  # noqa: E402
-from inference_backend.models.moro.backbone import VitBlock  # noqa: E402
-from inference_backend.models.moro.build_connections import build_connections  # noqa: E402
-from inference_backend.models.moro.checkpoint import empty_network  # noqa: E402
 from inference_backend.models.moro.config import OPEN_POINTS, RESEARCH, MoroConfig  # noqa: E402
-from inference_backend.models.moro.crop_evidence import CropSource  # noqa: E402
-from inference_backend.models.moro.dual_stream import DualBlock  # noqa: E402
-from inference_backend.models.moro.fit_body import BodyFitting  # noqa: E402
-from inference_backend.models.moro.landmark_evidence import CHANNELS, LandmarkSource  # noqa: E402
+from inference_backend.models.moro.evidence.backbone import VitBlock  # noqa: E402
+from inference_backend.models.moro.evidence.landmark_evidence import CHANNELS, LandmarkSource  # noqa: E402
+from inference_backend.models.moro.files.checkpoint import empty_network  # noqa: E402
+from inference_backend.models.moro.files.statistics_file import bundled_statistics  # noqa: E402
+from inference_backend.models.moro.layers.dual_stream import DualBlock  # noqa: E402
+from inference_backend.models.moro.mesh.fit_body import BodyFitting  # noqa: E402
+from inference_backend.models.moro.motion.trajectory import place  # noqa: E402
 from inference_backend.models.moro.network import Moro  # noqa: E402
-from inference_backend.models.moro.recover_clip import ClipMotion, recover_clip  # noqa: E402
-from inference_backend.models.moro.statistics_file import bundled_statistics  # noqa: E402
-from inference_backend.models.moro.trajectory import place  # noqa: E402
+from inference_backend.models.moro.recovery.crop_evidence import CropSource  # noqa: E402
+from inference_backend.models.moro.recovery.recover_clip import ClipMotion, recover_clip  # noqa: E402
+from inference_backend.models.moro.tokenizer.build_connections import build_connections  # noqa: E402
 
 GFLOP_A_FRAME = 730.0
 """The method's arithmetic at the released size, five steps, nothing left out."""

@@ -16,8 +16,8 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from inference_backend.models.moro.decoding import Recovered, decode_tokens  # noqa: E402
 from inference_backend.models.moro.network import Moro  # noqa: E402
+from inference_backend.models.moro.recovery.decoding import Recovered, decode_tokens  # noqa: E402
 from inference_backend.training.data.synthesis import Synthesis  # noqa: E402
 from inference_backend.training.sizes import SIZES  # noqa: E402
 from inference_backend.training.stages.context import Context  # noqa: E402

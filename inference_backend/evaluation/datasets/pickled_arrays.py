@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
-from ...models.moro.torch_file import Builder, Placeholder, SafeUnpickler, damage_named
+from ...models.moro.files.torch_file import Builder, Placeholder, SafeUnpickler, damage_named
 
 
 class _Stored(Placeholder):

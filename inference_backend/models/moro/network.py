@@ -6,16 +6,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...body.body import Body
-from .backbone import Backbone
 from .config import MoroConfig
-from .connections import Connections
-from .dst_former import DstFormer, ImageFeatures
-from .landmark_encoder import Told
-from .posed_mesh import PosedMesh
-from .precision import cast_products, mixed_precision
-from .smoother import Smoother
-from .tokenizer import MeshTokenizer
-from .trajectory import TrajectoryStatistics
+from .evidence.backbone import Backbone
+from .evidence.landmark_encoder import Told
+from .layers.precision import cast_products, mixed_precision
+from .mesh.posed_mesh import PosedMesh
+from .motion.dst_former import DstFormer, ImageFeatures
+from .motion.trajectory import TrajectoryStatistics
+from .tokenizer.connections import Connections
+from .tokenizer.mesh_tokenizer import MeshTokenizer
+from .tokenizer.smoother import Smoother
 
 
 class MaskTransformer(nn.Module):

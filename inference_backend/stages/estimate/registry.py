@@ -88,7 +88,7 @@ def _moro_body(settings: moro.MoroSettings) -> TrainedBody:
 
 
 def _moro_reads_landmarks(settings: moro.MoroSettings) -> bool:
-    from ...models.moro.weights_file import read_metadata
+    from ...models.moro.files.weights_file import read_metadata
     from .moro.weights import weights_path
 
     return read_metadata(weights_path(settings))[0].backbone is None

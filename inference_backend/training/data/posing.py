@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...body.body import Body
 from ...body.kinematics import KinematicTree
-from ...models.moro.posed_mesh import PosedMesh
+from ...models.moro.mesh.posed_mesh import PosedMesh
 from ...protocol.skeleton import BODY_PARENTS
 from ...stages.estimate.kinematic.landmarks import figure_of
 

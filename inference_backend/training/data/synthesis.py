@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ...geometry.blazepose import MIRROR
 from ...geometry.blazepose_bones import BONES
-from ...models.moro.landmark_evidence import LandmarkTokens, landmark_tokens
+from ...models.moro.evidence.landmark_evidence import LandmarkTokens, landmark_tokens
 from .cameras import draw_cameras
 from .foreshortening import draw_pull, lean_trunk, pull_hips, turn_in_depth
 from .noise import HIPS, image_noise, looking_at, normal, slow, uniform, world_landmarks

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from ...body.body import Body
-from ...models.moro.checkpoint import network_from, read_released_backbone, read_released_tokenizer
 from ...models.moro.config import RESEARCH, MoroConfig
-from ...models.moro.connections import Connections, connections_from_tables, read_connections
+from ...models.moro.files.checkpoint import network_from, read_released_backbone, read_released_tokenizer
+from ...models.moro.files.statistics_file import bundled_statistics, read_released_statistics
+from ...models.moro.files.weights_file import read_weights
 from ...models.moro.network import Moro
-from ...models.moro.smoother import Smoother
-from ...models.moro.statistics_file import bundled_statistics, read_released_statistics
-from ...models.moro.weights_file import read_weights
+from ...models.moro.tokenizer.connections import Connections, connections_from_tables, read_connections
+from ...models.moro.tokenizer.smoother import Smoother
 from ...protocol.errors import ErrorCode, RecoverError
 from ..counts import count
 from ..loop import Budget, Loop, Stage, choose_device

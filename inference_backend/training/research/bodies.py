@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ...body.body import Body
 from ...geometry.blazepose import INDEX
-from ...models.moro.fit_body import joint_regressor
-from ...models.moro.losses import contact_labels
-from ...models.moro.trajectory import place
+from ...models.moro.mesh.fit_body import joint_regressor
+from ...models.moro.motion.trajectory import place
+from ...models.moro.training.losses import contact_labels
 from ...stages.estimate.kinematic.landmarks import figure_of
 from ...stages.estimate.moro.weights import SMPLX_VERTICES
 from ..data.posing import flat_handed

@@ -7,12 +7,12 @@ import roma
 import torch
 from torch import Tensor, nn
 
-from ...models.moro.augmentation import noise_level, noisy_trajectory
-from ...models.moro.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
-from ...models.moro.losses import point_distance, token_accuracy, token_loss
-from ...models.moro.masking import mask_for_training
-from ...models.moro.selection import select_codes, selection_temperature
-from ...models.moro.trajectory import canonical_trajectory, integrate, place
+from ...models.moro.motion.trajectory import canonical_trajectory, integrate, place
+from ...models.moro.tokenizer.selection import select_codes, selection_temperature
+from ...models.moro.training.augmentation import noise_level, noisy_trajectory
+from ...models.moro.training.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
+from ...models.moro.training.losses import point_distance, token_accuracy, token_loss
+from ...models.moro.training.masking import mask_for_training
 from ..data.readers.clip import BodyClip
 from .bodies import Truth
 from .run import Draws, Run

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from ...models.moro.camera import box_feature
-from ...models.moro.crop import crop_person
-from ...models.moro.image_augmentation import augment_boxes, augment_image
-from ...models.moro.image_warp import warp_body
+from ...models.moro.evidence.camera import box_feature
+from ...models.moro.evidence.crop import crop_person
+from ...models.moro.training.image_augmentation import augment_boxes, augment_image
+from ...models.moro.training.image_warp import warp_body
 from ..data.readers.clip import PictureClip, bad
 from .bodies import KEYPOINTS, Bodies
 

@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
-from ...models.moro.checkpoint import save_network
-from ...models.moro.connections import Connections
+from ...models.moro.files.checkpoint import save_network
 from ...models.moro.network import Moro
+from ...models.moro.tokenizer.connections import Connections
 from ..data.readers.mixture import Mixture
 from .bodies import Bodies
 from .plans import Plan

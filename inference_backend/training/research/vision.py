@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...models.moro.augmentation import OPENPOSE_FROM_SMPLX
-from ...models.moro.dst_former import Decoded, ImageFeatures
-from ...models.moro.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
-from ...models.moro.losses import point_distance, token_accuracy, token_loss, weak_projection_loss
-from ...models.moro.masking import mask_for_training
-from ...models.moro.selection import select_codes, selection_temperature
-from ...models.moro.trajectory import canonical_trajectory, integrate, place
+from ...models.moro.motion.dst_former import Decoded, ImageFeatures
+from ...models.moro.motion.trajectory import canonical_trajectory, integrate, place
+from ...models.moro.tokenizer.selection import select_codes, selection_temperature
+from ...models.moro.training.augmentation import OPENPOSE_FROM_SMPLX
+from ...models.moro.training.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
+from ...models.moro.training.losses import point_distance, token_accuracy, token_loss, weak_projection_loss
+from ...models.moro.training.masking import mask_for_training
 from ..guided import guided_input, one_pass
 from .bodies import Truth
 from .pictures import PictureBatch, PictureLoader

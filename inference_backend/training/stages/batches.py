@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ...models.moro.fit_body import joint_regressor
-from ...models.moro.loss_terms import Placement, Target
-from ...models.moro.losses import contact_labels
-from ...models.moro.trajectory import place
+from ...models.moro.mesh.fit_body import joint_regressor
+from ...models.moro.motion.trajectory import place
+from ...models.moro.training.loss_terms import Placement, Target
+from ...models.moro.training.losses import contact_labels
 from ..data.synthesis import Batch
 from ..data.windows import Windows
 from .context import Context

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from ...body.body import Body
-from ...models.moro.build_connections import build_connections
-from ...models.moro.checkpoint import load_network, save_network
-from ...models.moro.connections import Connections, connections_from_tables
-from ...models.moro.mesh_autoencoder import MeshAutoencoder
+from ...models.moro.files.checkpoint import load_network, save_network
+from ...models.moro.files.statistics_file import bundled_statistics
+from ...models.moro.files.weights_file import read_weights
 from ...models.moro.network import Moro
-from ...models.moro.statistics_file import bundled_statistics
-from ...models.moro.weights_file import read_weights
+from ...models.moro.tokenizer.build_connections import build_connections
+from ...models.moro.tokenizer.connections import Connections, connections_from_tables
+from ...models.moro.tokenizer.mesh_autoencoder import MeshAutoencoder
 from ...protocol.errors import ErrorCode, RecoverError
 from ..data.archive import read_archive
 from ..data.posing import PosedBody, flat_handed

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ...models.moro.landmark_encoder import Told
-from ...models.moro.loss_terms import Placement, Prediction, loss_terms, total_loss
-from ...models.moro.losses import token_accuracy
-from ...models.moro.selection import expected_codes
+from ...models.moro.evidence.landmark_encoder import Told
+from ...models.moro.tokenizer.selection import expected_codes
+from ...models.moro.training.loss_terms import Placement, Prediction, loss_terms, total_loss
+from ...models.moro.training.losses import token_accuracy
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...models.moro.camera import full_camera
-from ...models.moro.landmark_encoder import LandmarkEncoder, Told, Witness
-from ...models.moro.losses import contact_labels, contact_loss, point_distance, velocity_loss
+from ...models.moro.evidence.camera import full_camera
+from ...models.moro.evidence.landmark_encoder import LandmarkEncoder, Told, Witness
+from ...models.moro.training.losses import contact_labels, contact_loss, point_distance, velocity_loss
 from ..data.mixing import mixed
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows

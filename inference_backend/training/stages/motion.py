@@ -8,12 +8,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ...models.moro.augmentation import TEST_NOISE, noise_level, noisy_trajectory
-from ...models.moro.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
-from ...models.moro.losses import contact_labels, point_distance, token_accuracy, token_loss
-from ...models.moro.masking import Masked, mask_for_training, mask_for_validation
-from ...models.moro.selection import expected_codes
-from ...models.moro.trajectory import canonical_trajectory, integrate, place
+from ...models.moro.motion.trajectory import canonical_trajectory, integrate, place
+from ...models.moro.tokenizer.selection import expected_codes
+from ...models.moro.training.augmentation import TEST_NOISE, noise_level, noisy_trajectory
+from ...models.moro.training.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
+from ...models.moro.training.losses import contact_labels, point_distance, token_accuracy, token_loss
+from ...models.moro.training.masking import Masked, mask_for_training, mask_for_validation
 from ..data.windows import MotionWindows, Windows
 from ..data_clock import DataClock
 from .batches import Span, Truth

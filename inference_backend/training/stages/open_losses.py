@@ -10,8 +10,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ...models.moro.losses import point_distance
-from ...models.moro.trajectory import place
+from ...models.moro.motion.trajectory import place
+from ...models.moro.training.losses import point_distance
 
 OPEN_WEIGHTS: Final = {
     "j3d_about": 10.0,

@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from ...models.moro.tokenizer import MeshTokenizer
+from ...models.moro.tokenizer.mesh_tokenizer import MeshTokenizer
 from ..data.posing import PosedBody
 from ..data.windows import MotionWindows, Windows
 from ..data_clock import DataClock

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ...models.moro.decoding import decode_tokens
-from ...models.moro.dst_former import Decoded, ImageFeatures, MotionFeatures
-from ...models.moro.loss_terms import Placement, Prediction, loss_terms, total_loss
-from ...models.moro.losses import token_accuracy
-from ...models.moro.masking import Masked, mask_for_training
-from ...models.moro.selection import expected_codes
-from ...models.moro.trajectory import canonical_trajectory, integrate
+from ...models.moro.motion.dst_former import Decoded, ImageFeatures, MotionFeatures
+from ...models.moro.motion.trajectory import canonical_trajectory, integrate
+from ...models.moro.recovery.decoding import decode_tokens
+from ...models.moro.tokenizer.selection import expected_codes
+from ...models.moro.training.loss_terms import Placement, Prediction, loss_terms, total_loss
+from ...models.moro.training.losses import token_accuracy
+from ...models.moro.training.masking import Masked, mask_for_training
 from ..data.synthesis import Batch, Synthesis
 from ..data.windows import MotionWindows
 from ..data_clock import DataClock

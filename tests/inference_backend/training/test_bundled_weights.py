@@ -5,8 +5,8 @@ import hashlib
 import torch
 
 from inference_backend.body.body import Body
-from inference_backend.models.moro.landmark_evidence import LandmarkSource
-from inference_backend.models.moro.recover_clip import recover_clip
+from inference_backend.models.moro.evidence.landmark_evidence import LandmarkSource
+from inference_backend.models.moro.recovery.recover_clip import recover_clip
 from inference_backend.stages.estimate.moro.settings import MoroSettings
 from inference_backend.stages.estimate.moro.weights import BUNDLED, load_moro
 from inference_backend.training.bundle import LARGEST_MB

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from inference_backend.models.moro.landmark_evidence import LandmarkSource
-from inference_backend.models.moro.recover_clip import recover_clip
+from inference_backend.models.moro.evidence.landmark_evidence import LandmarkSource
+from inference_backend.models.moro.recovery.recover_clip import recover_clip
 from inference_backend.training.bundle import LARGEST_MB, bundle
 from inference_backend.training.sizes import SIZES
 from inference_backend.training.stages.context import Context

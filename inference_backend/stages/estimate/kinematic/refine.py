@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ....body.body import Body
 from ....geometry.blazepose_bones import BONES
-from ....models.moro.landmark_encoder import Witness
+from ....models.moro.evidence.landmark_encoder import Witness
 from ....records.context import StageContext
 from ...one_thread import one_thread
 from .estimate import fit_shape, solve_windows

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ....models.moro.camera import box_feature
-from ....models.moro.crop import crop_person
+from ....models.moro.evidence.camera import box_feature
+from ....models.moro.evidence.crop import crop_person
 from ....records.camera import Camera
 from ....records.people import PersonTrack
 from ....records.video import Video

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from ....body.body import Body
 from ....geometry.clock import nearest_index
-from ....models.moro.crop_evidence import CropSource
-from ....models.moro.evidence import EvidenceSource
-from ....models.moro.fit_body import BodyFitting
-from ....models.moro.guide import Guide
-from ....models.moro.landmark_evidence import LandmarkSource
+from ....models.moro.evidence.landmark_evidence import LandmarkSource
+from ....models.moro.evidence.window import EvidenceSource
+from ....models.moro.mesh.fit_body import BodyFitting
+from ....models.moro.motion.trajectory import place
 from ....models.moro.network import Moro
-from ....models.moro.recover_clip import recover_clip
-from ....models.moro.trajectory import place
+from ....models.moro.recovery.crop_evidence import CropSource
+from ....models.moro.recovery.guide import Guide
+from ....models.moro.recovery.recover_clip import recover_clip
 from ....protocol.errors import ErrorCode, RecoverError
 from ....records.camera import Camera
 from ....records.context import StageContext

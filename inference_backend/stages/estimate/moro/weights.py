@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from ....body.body import Body
-from ....models.moro.checkpoint import network_from, sha256_of
-from ....models.moro.connections import Connections, read_connections
+from ....models.moro.files.checkpoint import network_from, sha256_of
+from ....models.moro.files.weights_file import read_metadata, read_weights
 from ....models.moro.network import Moro
-from ....models.moro.weights_file import read_metadata, read_weights
+from ....models.moro.tokenizer.connections import Connections, read_connections
 from ....protocol.errors import ErrorCode, RecoverError
 from ..trained_body import TrainedBody
 from .settings import MoroSettings

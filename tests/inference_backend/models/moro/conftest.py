@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from inference_backend.models.moro.build_connections import build_connections
-from inference_backend.models.moro.checkpoint import empty_network
 from inference_backend.models.moro.config import RESEARCH, BackboneConfig, MoroConfig, TokenizerConfig
-from inference_backend.models.moro.connections import Connections, read_connections
+from inference_backend.models.moro.files.checkpoint import empty_network
+from inference_backend.models.moro.motion.trajectory import TrajectoryStatistics
 from inference_backend.models.moro.network import Moro
-from inference_backend.models.moro.trajectory import TrajectoryStatistics
+from inference_backend.models.moro.tokenizer.build_connections import build_connections
+from inference_backend.models.moro.tokenizer.connections import Connections, read_connections
 
 FULL = "RECOVER_MOTION_FULL"
 

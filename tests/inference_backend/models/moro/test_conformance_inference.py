@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from inference_backend.models.moro.backbone import normalise_crops
 from inference_backend.models.moro.config import RESEARCH
-from inference_backend.models.moro.decoding import decode_tokens, most_likely
-from inference_backend.models.moro.trajectory import integrate, place
+from inference_backend.models.moro.evidence.backbone import normalise_crops
+from inference_backend.models.moro.motion.trajectory import integrate, place
+from inference_backend.models.moro.recovery.decoding import decode_tokens, most_likely
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from inference_backend.geometry.rot6d import matrix_from_rot6d_rows, rot6d_rows
-from inference_backend.models.moro.camera import box_feature, full_camera
-from inference_backend.models.moro.image_encoder import sine_positions
-from inference_backend.models.moro.partial_decoder import PartialDecoder
-from inference_backend.models.moro.rotary import rotary_angles, rotate
-from inference_backend.models.moro.trajectory import (
+from inference_backend.models.moro.evidence.camera import box_feature, full_camera
+from inference_backend.models.moro.layers.rotary import rotary_angles, rotate
+from inference_backend.models.moro.motion.image_encoder import sine_positions
+from inference_backend.models.moro.motion.partial_decoder import PartialDecoder
+from inference_backend.models.moro.motion.trajectory import (
     TrajectoryStatistics,
     canonical_steps,
     canonical_trajectory,

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from inference_backend.evaluation import metrics as common
-from inference_backend.models.moro.crop import crop_person
-from inference_backend.models.moro.decoding import masked_counts
-from inference_backend.models.moro.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
-from inference_backend.models.moro.losses import contact_labels, token_accuracy
-from inference_backend.models.moro.trajectory import place
-from inference_backend.models.moro.windows import kept_spans, window_spans
+from inference_backend.models.moro.evidence.crop import crop_person
+from inference_backend.models.moro.motion.trajectory import place
+from inference_backend.models.moro.recovery.decoding import masked_counts
+from inference_backend.models.moro.recovery.windows import kept_spans, window_spans
+from inference_backend.models.moro.training.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
+from inference_backend.models.moro.training.losses import contact_labels, token_accuracy
 
 FPS = 30.0
 

@@ -5,16 +5,16 @@ import roma
 import torch
 
 from inference_backend.body.body import Body
-from inference_backend.models.moro.build_connections import build_connections
-from inference_backend.models.moro.checkpoint import load_network, save_network
 from inference_backend.models.moro.config import OPEN_POINTS, open_config
-from inference_backend.models.moro.landmark_evidence import CHANNELS, landmark_tokens
-from inference_backend.models.moro.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
-from inference_backend.models.moro.masking import mask_for_training
+from inference_backend.models.moro.evidence.landmark_evidence import CHANNELS, landmark_tokens
+from inference_backend.models.moro.files.checkpoint import load_network, save_network
+from inference_backend.models.moro.files.statistics_file import bundled_statistics
+from inference_backend.models.moro.motion.trajectory import canonical_trajectory, integrate
 from inference_backend.models.moro.network import Moro
-from inference_backend.models.moro.selection import select_codes
-from inference_backend.models.moro.statistics_file import bundled_statistics
-from inference_backend.models.moro.trajectory import canonical_trajectory, integrate
+from inference_backend.models.moro.tokenizer.build_connections import build_connections
+from inference_backend.models.moro.tokenizer.selection import select_codes
+from inference_backend.models.moro.training.loss_terms import Placement, Prediction, Target, loss_terms, total_loss
+from inference_backend.models.moro.training.masking import mask_for_training
 
 
 @pytest.fixture(scope="module")

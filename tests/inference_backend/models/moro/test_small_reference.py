@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from inference_backend.models.moro.connections import connections_to_tables
-from inference_backend.models.moro.crop import crop_person
-from inference_backend.models.moro.decoding import decode_tokens, masked_counts, most_likely
-from inference_backend.models.moro.landmark_evidence import landmark_tokens
-from inference_backend.models.moro.trajectory import integrate, place
+from inference_backend.models.moro.evidence.crop import crop_person
+from inference_backend.models.moro.evidence.landmark_evidence import landmark_tokens
+from inference_backend.models.moro.motion.trajectory import integrate, place
+from inference_backend.models.moro.recovery.decoding import decode_tokens, masked_counts, most_likely
+from inference_backend.models.moro.tokenizer.connections import connections_to_tables
 
 STORED = Path(__file__).with_name("small_reference.npz")
 

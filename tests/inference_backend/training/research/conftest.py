@@ -13,9 +13,9 @@ import torch
 
 from inference_backend.body.body import Body
 from inference_backend.body.open_body import OPEN_BODY
-from inference_backend.models.moro.build_connections import build_connections
 from inference_backend.models.moro.config import BackboneConfig, MoroConfig, TokenizerConfig
-from inference_backend.models.moro.connections import connections_to_tables
+from inference_backend.models.moro.tokenizer.build_connections import build_connections
+from inference_backend.models.moro.tokenizer.connections import connections_to_tables
 from inference_backend.training.research.bodies import Bodies
 
 SIZE = (160, 120)

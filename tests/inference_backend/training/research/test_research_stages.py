@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from inference_backend.models.moro.backbone import VitBlock
-from inference_backend.models.moro.checkpoint import load_network
+from inference_backend.models.moro.evidence.backbone import VitBlock
+from inference_backend.models.moro.files.checkpoint import load_network
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.training.research.__main__ import fresh_network, main, parse, train
 from inference_backend.training.research.plans import ORDER, PLANS

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from inference_backend.models.moro.checkpoint import load_network
-from inference_backend.models.moro.decoding import decode_tokens
-from inference_backend.models.moro.landmark_evidence import LandmarkSource
-from inference_backend.models.moro.recover_clip import recover_clip
-from inference_backend.models.moro.weights_file import entry, read_weights, write_weights
+from inference_backend.models.moro.evidence.landmark_evidence import LandmarkSource
+from inference_backend.models.moro.files.checkpoint import load_network
+from inference_backend.models.moro.files.weights_file import entry, read_weights, write_weights
+from inference_backend.models.moro.recovery.decoding import decode_tokens
+from inference_backend.models.moro.recovery.recover_clip import recover_clip
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.training import __main__ as command
 from inference_backend.training.data.synthesis import Synthesis

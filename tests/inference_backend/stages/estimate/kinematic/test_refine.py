@@ -7,7 +7,7 @@ import torch
 
 from inference_backend.body.body import Body
 from inference_backend.geometry.blazepose_bones import BONES
-from inference_backend.models.moro.landmark_encoder import Witness
+from inference_backend.models.moro.evidence.landmark_encoder import Witness
 from inference_backend.stages.estimate.kinematic.evidence import view_rotation
 from inference_backend.stages.estimate.kinematic.observations import Observations
 from inference_backend.stages.estimate.kinematic.refine import refine

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from inference_backend.body.body import Body
-from inference_backend.models.moro.build_connections import build_connections
-from inference_backend.models.moro.checkpoint import save_network
 from inference_backend.models.moro.config import BackboneConfig, MoroConfig, TokenizerConfig
+from inference_backend.models.moro.files.checkpoint import save_network
+from inference_backend.models.moro.files.statistics_file import bundled_statistics
 from inference_backend.models.moro.network import Moro
-from inference_backend.models.moro.statistics_file import bundled_statistics
+from inference_backend.models.moro.tokenizer.build_connections import build_connections
 from inference_backend.protocol.errors import Cancelled, ErrorCode, RecoverError
 from inference_backend.records.camera import Camera
 from inference_backend.records.context import StageContext
@@ -280,7 +280,7 @@ def test_the_body_must_be_the_one_of_the_weights(tmp_path, connections, body):
 
 
 def test_released_weights_want_smplx(tmp_path, body, weights):
-    from inference_backend.models.moro.weights_file import entry, read_weights, write_weights
+    from inference_backend.models.moro.files.weights_file import entry, read_weights, write_weights
 
     file = read_weights(weights)
     entries = [entry(k, v) for k, v in file.tensors.items() if not k.startswith("connections.")]

@@ -9,11 +9,11 @@ import roma
 import torch
 
 from inference_backend.body.body import Body
-from inference_backend.models.moro.build_connections import build_connections
-from inference_backend.models.moro.checkpoint import save_network
 from inference_backend.models.moro.config import MoroConfig, TokenizerConfig
+from inference_backend.models.moro.files.checkpoint import save_network
+from inference_backend.models.moro.files.statistics_file import bundled_statistics
 from inference_backend.models.moro.network import Moro
-from inference_backend.models.moro.statistics_file import bundled_statistics
+from inference_backend.models.moro.tokenizer.build_connections import build_connections
 from inference_backend.models.rope.config import OPEN
 from inference_backend.models.rope.network import Rope
 from inference_backend.models.rope.parts import PART_JOINTS, vertex_labels
