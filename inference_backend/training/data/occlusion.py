@@ -1,6 +1,6 @@
 """What hides people, and what a landmarker then makes of the hidden part.
 
-Hiders are boxes in the image, still or moving (furniture, bars, people, the image's own border), and whole limbs for a
+Occluders: boxes in the image, still or moving (furniture, bars, people, the image's own border), and whole limbs for a
 while. Hidden landmarks are not missing: the landmarker holds a false idea of them for some frames, then jumps to
 another, often with confidence.
 """

@@ -23,7 +23,7 @@ from ..data.noise import normal, uniform
 from ..data.posing import PosedBody
 from ..data.synthesis import corrupt
 from ..data.windows import Windows
-from .hiders import Hiders, draw_hiders
+from .occluders import Occluders, draw_occluders
 from .skin import SkinPoints
 
 FOCAL: Final = 1000.0
@@ -127,10 +127,10 @@ class ProxySynthesis:
         marks = cameras.see(local + windows.pelvis[:, :, None])
         pixels = FOCAL * marks[..., :2] / marks[..., 2:].clamp(min=0.2)
         true_box = square_box(pixels[:, middle])
-        hiders, covered = None, None
+        occluders, covered = None, None
         if self.occlude:
-            hiders = draw_hiders(count, self.generator)
-            covered = hiders.over(_in_box(pixels, true_box))
+            occluders = draw_occluders(count, self.generator)
+            covered = occluders.over(_in_box(pixels, true_box))
         seen = corrupt(marks, cameras.border, self.generator, occlude=self.occlude, covered=covered)
         keypoints = FOCAL * seen.rays[:, middle]
         box, K = square_box(keypoints), self._K.expand(count, 3, 3)
@@ -146,27 +146,27 @@ class ProxySynthesis:
             cameras.rotation[:, None] @ posed.rotations[:, middle],
         )
         fine, small = drawn_labels(points, facing, self.labels, K, box, PROXY_HW, self.map_hw, rows=_ROWS)
-        silhouette = self._silhouette(fine, box, true_box, cameras.border, hiders, hidden)
+        silhouette = self._silhouette(fine, box, true_box, cameras.border, occluders, hidden)
         kept = (uniform((count, 1, 1), self.generator) >= _NO_WORLD).float()
         images = proxy_image(keypoints, seen.visibility[:, middle], seen.world[:, middle] * kept, silhouette, box)
 
         joints = (
             torch.cat((posed.joints[:, middle], local[:, middle][:, _FINGERS]), 1) + windows.pelvis[:, middle, None]
         )
-        visible = self._visible(cameras.see(joints), true_box, cameras.border, hiders, hidden)
+        visible = self._visible(cameras.see(joints), true_box, cameras.border, occluders, hidden)
         known = torch.ones(count, rotations.shape[1], device=K.device)
         targets = RopeTargets(rotations, windows.betas, pelvis, K, box, small.long(), visible, known)
         return ProxyBatch(images, box_feature(box, K), targets, hidden)
 
     def _silhouette(
-        self, labels: Tensor, box: Tensor, true_box: Tensor, border: Tensor, hiders: Hiders | None, hidden: Tensor
+        self, labels: Tensor, box: Tensor, true_box: Tensor, border: Tensor, occluders: Occluders | None, hidden: Tensor
     ) -> Tensor:
         """Float `[B,64,48]`: what a segmenter finds of the person."""
         count = len(labels)
         pixels = box[:, None, None, :2] + box[:, None, None, 2:] * self._grid
         shown = (labels != BACKGROUND) & (pixels.abs() <= FOCAL * border[:, None, None]).all(-1)
-        if hiders is not None:
-            shown &= ~hiders.over(_in_box(pixels, true_box))
+        if occluders is not None:
+            shown &= ~occluders.over(_in_box(pixels, true_box))
             cut = (hidden.float() @ self._along.mT > 0.99) & (uniform((count, 1), self.generator) < _CUT_PARTS)
             gone = functional.pad(cut, (1, 0)).gather(1, labels.flatten(1).long()).view(labels.shape)
             shown &= ~gone
@@ -177,13 +177,13 @@ class ProxySynthesis:
         return (mask * (uniform((count, 1, 1, 1), self.generator) >= _NO_MASK))[:, 0]
 
     def _visible(
-        self, joints: Tensor, true_box: Tensor, border: Tensor, hiders: Hiders | None, hidden: Tensor
+        self, joints: Tensor, true_box: Tensor, border: Tensor, occluders: Occluders | None, hidden: Tensor
     ) -> Tensor:
         """Float `[B,24]`: 1 where nothing is before the joint `[B,24,3]` and it is inside the image."""
         pixels = FOCAL * joints[..., :2] / joints[..., 2:].clamp(min=0.2)
         away = (pixels.abs() > FOCAL * border[:, None]).any(-1) | (hidden.float() @ self._at.mT > 0.99)
-        if hiders is not None:
-            away |= hiders.over(_in_box(pixels, true_box))
+        if occluders is not None:
+            away |= occluders.over(_in_box(pixels, true_box))
         return (~away).float()
 
 

@@ -5,7 +5,7 @@ from inference_backend.models.rope.camera import ASPECT
 from inference_backend.models.rope.parts import PART_JOINTS
 from inference_backend.models.rope.proxy import PROXY_CHANNELS, USED
 from inference_backend.protocol.skeleton import BODY_JOINTS
-from inference_backend.training.rope.hiders import Hiders
+from inference_backend.training.rope.occluders import Occluders
 from inference_backend.training.rope.synthesis import FOCAL
 
 
@@ -71,11 +71,11 @@ def test_some_images_have_no_silhouette_and_some_no_depth(source):
 
 def test_what_is_in_the_way_hides_landmarks_joints_and_silhouette_but_not_part_masks(source, body, monkeypatch):
     """Everybody behind a wall up to the middle of their box."""
-    wall = Hiders(
+    wall = Occluders(
         torch.ones(64, 1, dtype=torch.bool), torch.tensor([[[0.0, 1.0]]]).expand(64, 1, 2),
         torch.tensor([[[9.0, 1.0]]]).expand(64, 1, 2), torch.zeros(64, 1),
     )  # fmt: skip
-    module = "inference_backend.training.rope.synthesis.draw_hiders"
+    module = "inference_backend.training.rope.synthesis.draw_occluders"
     windows, synthesis = source(seed=2)
     free = synthesis.batch(windows.draw(64, 4))
     monkeypatch.setattr(module, lambda *_: wall)

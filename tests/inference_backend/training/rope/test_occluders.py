@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from inference_backend.training.rope.hiders import Hiders, draw_hiders
+from inference_backend.training.rope.occluders import Occluders, draw_occluders
 
 
 def one(centre, half, angle=0.0, there=True):
-    return Hiders(torch.tensor([[there]]), torch.tensor([[centre]]), torch.tensor([[half]]), torch.tensor([[angle]]))
+    return Occluders(torch.tensor([[there]]), torch.tensor([[centre]]), torch.tensor([[half]]), torch.tensor([[angle]]))
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,10 @@ def test_what_is_not_there_hides_nothing():
 
 
 def test_places_of_any_shape_are_asked_for_their_own_image():
-    hiders = draw_hiders(40, torch.Generator().manual_seed(0))
+    occluders = draw_occluders(40, torch.Generator().manual_seed(0))
     places = torch.rand(40, 3, 7, 2) - 0.5
-    together = hiders.over(places)
-    alone = torch.stack([Hiders(*(x[i : i + 1] for x in hiders)).over(places[i : i + 1])[0] for i in range(40)])
+    together = occluders.over(places)
+    alone = torch.stack([Occluders(*(x[i : i + 1] for x in occluders)).over(places[i : i + 1])[0] for i in range(40)])
     assert torch.equal(together, alone)
     assert together.any()
 
@@ -42,7 +42,7 @@ def test_most_people_are_in_full_view():
     grid = torch.rand(2000, 200, 2, generator=torch.Generator().manual_seed(1)) * torch.tensor(
         [0.5, 0.9]
     ) - torch.tensor([0.25, 0.45])
-    hidden = draw_hiders(2000, torch.Generator().manual_seed(0)).over(grid).float().mean(1)
+    hidden = draw_occluders(2000, torch.Generator().manual_seed(0)).over(grid).float().mean(1)
     assert 0.6 < (hidden == 0).float().mean() < 0.85
     assert (hidden > 0.9).float().mean() < 0.05, "somebody who is all hidden teaches nothing"
     assert (hidden > 0.3).float().mean() > 0.05

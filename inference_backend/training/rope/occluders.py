@@ -12,7 +12,7 @@ _COUNT_SHARES: Final = (0.7, 0.2, 0.1)
 _FAR: Final = 5.0
 
 
-class Hiders(NamedTuple):
+class Occluders(NamedTuple):
     """Slanted rectangles in B images, in sides of each person's square box about its middle.
 
     Attributes:
@@ -39,7 +39,7 @@ class Hiders(NamedTuple):
         return hidden
 
 
-def draw_hiders(batch: int, generator: torch.Generator) -> Hiders:
+def draw_occluders(batch: int, generator: torch.Generator) -> Occluders:
     """Furniture that hides from below, panels and people that hide from a side, bars, and smaller things anywhere."""
     shares = torch.tensor(_COUNT_SHARES, device=generator.device)
     number = torch.multinomial(shares, batch, replacement=True, generator=generator)
@@ -59,4 +59,4 @@ def draw_hiders(batch: int, generator: torch.Generator) -> Hiders:
     x = torch.where(aside, sign * (width + uniform(shape, generator, -0.15, 0.2)), torch.where(level, 0.0, x))
     y = torch.where(below, height + uniform(shape, generator, -0.2, 0.45), torch.where(upright | aside, 0.0, y))
     angle = 0.15 * normal(shape, generator)
-    return Hiders(there, torch.stack((x, y), -1), torch.stack((width, height), -1), angle)
+    return Occluders(there, torch.stack((x, y), -1), torch.stack((width, height), -1), angle)
