@@ -6,14 +6,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .false_tracks import is_unsupported
 from .followed import Followed, Sighting
-from .ghosts import is_faint
 from .landmarker import PersonLandmarker
 from .pose import Pose, distance
 from .search import Search, match
 from .settings import PeopleSettings
 
-_PROBATION_S: Final = 0.7  # then whoever looks like a ghost is not worth following any further
+_PROBATION_S: Final = 0.7  # then whoever looks like a false track is not worth following any further
 _MERGED: Final = 0.1  # body heights: two people this close together are one, found twice
 
 
@@ -124,9 +124,9 @@ class Crowd:
     def _let_go(self, frame: int, time_s: float) -> None:
         for person in [person for person in self._people if person.lost]:
             watched = frame - person.sightings[0].frame
-            ghost = self._probation <= watched <= 4 * self._probation and is_faint(person.sightings, frame)
-            if ghost or person.elapsed(time_s) > self._settings.longest_gap_s:
+            is_false = self._probation <= watched <= 4 * self._probation and is_unsupported(person.sightings, frame)
+            if is_false or person.elapsed(time_s) > self._settings.longest_gap_s:
                 self._people.remove(person)
                 self._pool.give_back(person.landmarker)
-                if not ghost:
+                if not is_false:
                     self._gone.append(person.sightings)

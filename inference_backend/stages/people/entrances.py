@@ -38,9 +38,9 @@ def extend_backwards(
                 backwards = 2 * origin - float(time_s[frame])  # the landmarker's clock only goes forward
                 if person is None:
                     person = Followed(landmarker, (picture.shape[1], picture.shape[0]))
-                    fault = person.begin(picture, frame, backwards, sightings[0].pose)
+                    rejection = person.begin(picture, frame, backwards, sightings[0].pose)
                 else:
-                    fault = person.step(picture, frame, backwards)
-                if fault is not None:
+                    rejection = person.step(picture, frame, backwards)
+                if rejection is not None:
                     return person.sightings[:0:-1] + sightings
     return (person.sightings[:0:-1] if person else []) + sightings

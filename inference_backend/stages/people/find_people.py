@@ -9,8 +9,8 @@ from ...records.video import Shots, Video
 from ..frames.read import Picture, read_frames
 from .crowd import Crowd, LandmarkerPool
 from .entrances import extend_backwards
+from .false_tracks import is_false_track
 from .followed import Sighting
-from .ghosts import is_ghost
 from .landmarker import PictureLandmarker
 from .repair import repair
 from .search import Search
@@ -50,7 +50,7 @@ def find_people(
     tracks: list[PersonTrack] = []
     for shot, sightings in seen:
         frames = shots.frames(shot)
-        if not is_ghost(sightings, video.fps, len(frames), settings.shortest_s):
+        if not is_false_track(sightings, video.fps, len(frames), settings.shortest_s):
             earliest = max(int(frames[~shots.blended[frames]][0]), sightings[0].frame - round(_LATE_S * video.fps))
             sightings = extend_backwards(video, sightings, earliest, video.time_s, settings.working_side)
             tracks.append(make_track(len(tracks), shot, repair(sightings, video.time_s), scale))

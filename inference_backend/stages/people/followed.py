@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .judge import Fault, judge
 from .landmarker import PersonLandmarker
 from .pose import Pose
+from .pose_gate import Rejection, rejection_of
 from .view import View, turned_view_of, view_of
 
 _LONGEST_PREDICTION_S: Final = 0.25  # beyond this, somebody who cannot be seen is assumed to have stopped
@@ -84,7 +84,7 @@ class Followed:
 
     def begin(
         self, picture: NDArray[np.uint8], frame: int, time_s: float, found: Pose, others: Sequence[Pose] = ()
-    ) -> Fault | None:
+    ) -> Rejection | None:
         """Starts to follow somebody, or goes on with them, from where they were found in this picture.
 
         Args:
@@ -100,12 +100,14 @@ class Followed:
         self._view = view_of(found.box, found.height, self.size_wh)
         self.landmarker.forget()
         pose = self.landmarker.follow(picture, self._view, time_s, _around(found.box, _KEEP_MARGIN), others)
-        fault = judge(pose, found, found.centre, 0.0)
-        if fault is None:
+        rejection = rejection_of(pose, found, found.centre, 0.0)
+        if rejection is None:
             self._accept(frame, time_s, pose)
-        return fault
+        return rejection
 
-    def step(self, picture: NDArray[np.uint8], frame: int, time_s: float, others: Sequence[Pose] = ()) -> Fault | None:
+    def step(
+        self, picture: NDArray[np.uint8], frame: int, time_s: float, others: Sequence[Pose] = ()
+    ) -> Rejection | None:
         """Looks for the person in the next picture; arguments as in `begin`. Returns why that failed, or None."""
         shift = self.expected_shift(time_s)
         expected_box = self.last.box + np.tile(shift, 2)
@@ -116,21 +118,21 @@ class Followed:
                 self._view, keep = fresh, _around(expected_box, _KEEP_MARGIN)
                 self.landmarker.forget()
         pose = self.landmarker.follow(picture, self._view, time_s, keep, others)
-        fault = judge(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
-        if fault is not None and self._lost % _RETRY_EVERY == 0:
+        rejection = rejection_of(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
+        if rejection is not None and self._lost % _RETRY_EVERY == 0:
             self.landmarker.forget()
             keep = _around(expected_box, _KEEP_MARGIN)
             self.restarts += 1
             pose = self.landmarker.follow(picture, self._view, time_s, keep, others)
-            fault = judge(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
-            if fault is not None and abs(self.last.turn) > _LEANING and not self._view.turn:
-                pose, fault = self._turned(picture, time_s, expected_box, keep, others)
-        if fault is None:
+            rejection = rejection_of(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
+            if rejection is not None and abs(self.last.turn) > _LEANING and not self._view.turn:
+                pose, rejection = self._turned(picture, time_s, expected_box, keep, others)
+        if rejection is None:
             self._accept(frame, time_s, pose)
         else:
             self._lost += 1
             self.current = None
-        return fault
+        return rejection
 
     def _turned(
         self,
@@ -139,19 +141,19 @@ class Followed:
         expected_box: NDArray[np.float32],
         keep: NDArray[np.float32],
         others: Sequence[Pose],
-    ) -> tuple[Pose | None, Fault | None]:
+    ) -> tuple[Pose | None, Rejection | None]:
         """Looks once more, in a view in which the person stands as upright as when they were last seen they leant: the
         detector knows few people who lean. A view that worked is kept."""
         view = turned_view_of(expected_box, self.last.height, self.last.turn)
         self.landmarker.forget()
         pose = self.landmarker.follow(picture, view, time_s, keep, others)
         shift = self.expected_shift(time_s)
-        fault = judge(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
-        if fault is None:
+        rejection = rejection_of(pose, self.last, self.last.centre + shift, self.elapsed(time_s))
+        if rejection is None:
             self._view = view
         else:
             self.landmarker.forget()
-        return pose, fault
+        return pose, rejection
 
     def take_back(self) -> None:
         """Forgets the last sighting: it belonged to somebody else."""

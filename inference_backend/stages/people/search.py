@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from .followed import Followed
-from .judge import UPSIDE_DOWN, turned_between
 from .landmarker import PictureLandmarker
 from .pose import Pose, distance
+from .pose_gate import UPSIDE_DOWN, turned_between
 from .view import View, whole_view
 
 _SAME: Final = 0.3  # body heights: mean landmark distance below which two poses are one person's

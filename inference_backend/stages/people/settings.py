@@ -20,7 +20,7 @@ class PeopleSettings:
         people: follow at most this many at once; 0 chooses (`AUTO_PEOPLE`). When a shot begins with fewer, small people
             are looked for, too.
         search_s: seconds between two looks at the whole picture for newcomers.
-        shortest_s: people in view for less than this many seconds are dropped as ghosts.
+        shortest_s: people in view for less than this many seconds are dropped as false tracks.
         longest_gap_s: somebody who is hidden for longer than this comes back as a new person.
         working_side: pictures are scaled down to this longer side, in pixels, before anybody is looked for.
     """

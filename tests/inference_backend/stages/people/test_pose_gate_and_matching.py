@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from inference_backend.stages.people.false_tracks import is_false_track
 from inference_backend.stages.people.followed import Sighting
-from inference_backend.stages.people.ghosts import is_ghost
-from inference_backend.stages.people.judge import Fault, judge
+from inference_backend.stages.people.pose_gate import Rejection, rejection_of
 from inference_backend.stages.people.search import _distinct, _views, match
 from inference_backend.stages.people.tracks import make_track
 
@@ -14,7 +14,7 @@ FRAME_S = 1 / 30
 
 
 def verdict(pose, last, elapsed=FRAME_S):
-    return judge(pose, last, last.centre, elapsed)
+    return rejection_of(pose, last, last.centre, elapsed)
 
 
 def test_a_person_who_goes_on_is_accepted(figures):
@@ -22,13 +22,13 @@ def test_a_person_who_goes_on_is_accepted(figures):
 
 
 def test_somebody_else_is_refused(figures):
-    assert verdict(figures.pose(x=500), figures.pose()) is Fault.ELSEWHERE
-    assert verdict(figures.pose(height=220, foot=400), figures.pose()) is Fault.SIZE
-    assert verdict(None, figures.pose()) is Fault.NOTHING
+    assert verdict(figures.pose(x=500), figures.pose()) is Rejection.ELSEWHERE
+    assert verdict(figures.pose(height=220, foot=400), figures.pose()) is Rejection.SIZE
+    assert verdict(None, figures.pose()) is Rejection.NOTHING
 
 
 def test_upside_down_at_once_is_refused_and_back_up_is_welcome(figures):
-    assert verdict(figures.pose(roll=np.pi), figures.pose()) is Fault.UPSIDE_DOWN
+    assert verdict(figures.pose(roll=np.pi), figures.pose()) is Rejection.UPSIDE_DOWN
     assert verdict(figures.pose(), figures.pose(roll=np.pi)) is None
 
 
@@ -45,9 +45,9 @@ def test_a_handstand_stays_one(figures):
 
 def test_the_limits_widen_with_time_but_not_for_ever(figures):
     there = figures.pose(x=560)
-    assert verdict(there, figures.pose()) is Fault.ELSEWHERE
+    assert verdict(there, figures.pose()) is Rejection.ELSEWHERE
     assert verdict(there, figures.pose(), 0.25) is None
-    assert verdict(figures.pose(x=900), figures.pose(), 10.0) is Fault.ELSEWHERE
+    assert verdict(figures.pose(x=900), figures.pose(), 10.0) is Rejection.ELSEWHERE
 
 
 def person(pose, lost_s=0.0, velocity=(0.0, 0.0)):
@@ -108,17 +108,17 @@ def sightings(poses, first=0):
     return [Sighting.of(first + frame, pose) for frame, pose in enumerate(poses)]
 
 
-def test_ghosts_are_short_or_bodiless(figures):
+def test_false_tracks_are_short_or_bodiless(figures):
     solid = sightings([figures.pose()] * 30)
-    assert not is_ghost(solid, 30, 300, 0.4)
-    assert is_ghost(solid[:8], 30, 300, 0.4)
-    assert not is_ghost(solid[:2], 30, 3, 0.4)  # a clip of three frames
-    assert is_ghost(sightings([figures.pose(trust=0.1)] * 30), 30, 300, 0.4)
+    assert not is_false_track(solid, 30, 300, 0.4)
+    assert is_false_track(solid[:8], 30, 300, 0.4)
+    assert not is_false_track(solid[:2], 30, 3, 0.4)  # a clip of three frames
+    assert is_false_track(sightings([figures.pose(trust=0.1)] * 30), 30, 300, 0.4)
     doubtful = sightings([figures.pose(trust=0.55)] * 60)
-    assert not is_ghost(doubtful, 30, 300, 0.4)
-    assert is_ghost(doubtful[::2], 30, 300, 0.4)  # and there only every other frame
-    assert not is_ghost(solid[::2], 30, 300, 0.4)
-    assert is_ghost(sightings([figures.pose(silhouette=False)] * 30), 30, 300, 0.4)
+    assert not is_false_track(doubtful, 30, 300, 0.4)
+    assert is_false_track(doubtful[::2], 30, 300, 0.4)  # and there only every other frame
+    assert not is_false_track(solid[::2], 30, 300, 0.4)
+    assert is_false_track(sightings([figures.pose(silhouette=False)] * 30), 30, 300, 0.4)
 
 
 def test_a_track_is_contiguous_and_in_pixels_of_the_full_picture(figures):

@@ -22,7 +22,7 @@ _START_TURN: Final = np.radians(50.0)
 _TURN_SPEED: Final = np.radians(600.0)  # a second; a somersault takes about 500
 
 
-class Fault(Enum):
+class Rejection(Enum):
     """Why a pose was refused."""
 
     NOTHING = "nothing was found"
@@ -32,7 +32,7 @@ class Fault(Enum):
     OUTSIDE = "the body is outside the picture"
 
 
-def judge(pose: Pose | None, last: Pose, expected: np.ndarray, elapsed_s: float) -> Fault | None:
+def rejection_of(pose: Pose | None, last: Pose, expected: np.ndarray, elapsed_s: float) -> Rejection | None:
     """The reason why a pose cannot be this person, or None.
 
     Args:
@@ -42,16 +42,16 @@ def judge(pose: Pose | None, last: Pose, expected: np.ndarray, elapsed_s: float)
         elapsed_s: seconds since `last`.
     """
     if pose is None:
-        return Fault.NOTHING
+        return Rejection.NOTHING
     elapsed_s = min(elapsed_s, _LONGEST_S)
     off = float(np.linalg.norm(pose.centre - expected)) / last.height
     if off > _START_OFF + _SPEED * elapsed_s:
-        return Fault.ELSEWHERE
+        return Rejection.ELSEWHERE
     ratio = abs(np.log(pose.height / last.height))
     if ratio > np.log(_START_RATIO + _RATIO_SPEED * elapsed_s):
-        return Fault.SIZE
+        return Rejection.SIZE
     if abs(pose.turn) > UPSIDE_DOWN and turned_between(pose, last) > _START_TURN + _TURN_SPEED * elapsed_s:
-        return Fault.UPSIDE_DOWN
+        return Rejection.UPSIDE_DOWN
     return None
 
 

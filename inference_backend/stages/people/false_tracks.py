@@ -1,4 +1,4 @@
-"""Which of the people that were followed are really there."""
+"""Tracks of people who are not really there."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,11 +10,11 @@ from .followed import Sighting
 _PRESENCE: Final = 0.4
 
 
-def is_ghost(sightings: Sequence[Sighting], fps: float, shot_frames: int, shortest_s: float) -> bool:
-    """Whether somebody was hardly there.
+def is_false_track(sightings: Sequence[Sighting], fps: float, shot_frames: int, shortest_s: float) -> bool:
+    """Whether a track is false: somebody was hardly there.
 
-    A ghost is short; or its landmarks are doubtful, off its silhouette, and missing every other frame. Somebody who is
-    half hidden for a while has one of these marks, a ghost has all: what counts is their product.
+    Such a track is short; or its landmarks are doubtful, off the silhouette, and missing every other frame. Somebody
+    half hidden for a while has one of these marks, a false track has all: what counts is their product.
 
     Args:
         sightings: what was seen of them.
@@ -24,10 +24,10 @@ def is_ghost(sightings: Sequence[Sighting], fps: float, shot_frames: int, shorte
     """
     if len(sightings) < min(shortest_s * fps, 0.5 * shot_frames):
         return True
-    return is_faint(sightings, sightings[-1].frame)
+    return is_unsupported(sightings, sightings[-1].frame)
 
 
-def is_faint(sightings: Sequence[Sighting], until: int) -> bool:
+def is_unsupported(sightings: Sequence[Sighting], until: int) -> bool:
     """Whether doubtful landmarks, no silhouette and gaps come together.
 
     Args:
