@@ -30,7 +30,7 @@ _EMPTY_BOX: Final = (0.0, 0.0, 0.5)
 
 
 class LandmarkTokens(NamedTuple):
-    """Landmarks of B windows as evidence; attributes as in `evidence.WindowEvidence`, with a leading axis B."""
+    """Landmarks of B windows as evidence; attributes as in `window.WindowEvidence`, with a leading axis B."""
 
     tokens: Tensor
     valid: Tensor
@@ -122,7 +122,7 @@ def _steady(box: Tensor) -> Tensor:
 
 
 class LandmarkSource:
-    """A person's landmarks through a clip as evidence (see `evidence.EvidenceSource`).
+    """A person's landmarks through a clip as evidence (see `window.EvidenceSource`).
 
     Args:
         rays, visibility, world, found: as for `landmark_tokens`, without the axis B.
