@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..protocol.skeleton import BODY_JOINTS, PARENTS
-from .carrier import fold_to_body
+from .skin_weights import sum_by_body_joint
 
 if TYPE_CHECKING:
     from .body import Body
@@ -30,13 +30,13 @@ class SurfacePoints(nn.Module):
         super().__init__()
         index = torch.as_tensor(vertices, dtype=torch.long, device=body.v_template.device)
         weights = body.lbs_weights[index]
-        turn, joint = _rest_on_carriers(body)
+        turn, joint = _rest_on_body_joints(body)
         # Vertices and joints as affine functions of betas: [...,11], the constant first.
         shaped = torch.cat([body.v_template[index].unsqueeze(-1), body.shapedirs[index]], dim=-1)
         rest = torch.cat([body.J_template.unsqueeze(-1), body.J_shapedirs], dim=-1)
         arm = torch.einsum("jab,pjbk->pjak", turn, shaped[:, None] - rest) + joint
-        local = fold_to_body(weights[..., None, None] * arm)
-        shares = fold_to_body(weights)
+        local = sum_by_body_joint(weights[..., None, None] * arm)
+        shares = sum_by_body_joint(weights)
         # Keep the body joints that move each vertex.
         width = max(1, int((shares > 0).sum(1).max())) if len(index) else 1
         share, joints = shares.topk(width, dim=1)
@@ -55,7 +55,7 @@ class SurfacePoints(nn.Module):
         chosen = body.posedirs.unflatten(1, (-1, 3))[:, index].flatten(1)
         body_rows, hands = (_BODY - 1) * 9, torch.cat([body.left_hand_pose, body.right_hand_pose])
         identity = torch.eye(3, dtype=hands.dtype, device=hands.device)
-        turns = fold_to_body(weights[..., None, None] * turn)
+        turns = sum_by_body_joint(weights[..., None, None] * turn)
         turns = turns.gather(1, joints[..., None, None].expand(-1, -1, 3, 3))
         self.register_buffer("correctives", chosen[:body_rows], persistent=False)
         self.register_buffer("constant", (hands - identity).flatten() @ chosen[-len(hands) * 9 :], persistent=False)
@@ -82,8 +82,8 @@ class SurfacePoints(nn.Module):
         return (turned + self.share * joints.index_select(-2, self.joints).unflatten(-2, shape)).sum(-2)
 
 
-def _rest_on_carriers(body: "Body") -> tuple[Tensor, Tensor]:
-    """For each of the 55 joints, its rotation and its place in the frame of the body joint that carries it.
+def _rest_on_body_joints(body: "Body") -> tuple[Tensor, Tensor]:
+    """For each of the 55 joints, its rotation and its place in the frame of the body joint that it hangs on.
 
     Returns:
         Rotations `[55,3,3]`, and places `[55,3,11]`, affine in betas (the constant first), metres.

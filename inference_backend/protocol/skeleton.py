@@ -51,15 +51,15 @@ PARENTS: Final[tuple[int, ...]] = (*BODY_PARENTS, 15, 15, 15, *_hand_parents(25,
 """Parent index of each of the 55 joints; -1 for the pelvis."""
 
 
-def _carriers() -> tuple[int, ...]:
-    carrier = list(range(len(BODY_JOINTS)))
+def _body_ancestors() -> tuple[int, ...]:
+    ancestor = list(range(len(BODY_JOINTS)))
     for joint in range(len(BODY_JOINTS), len(JOINTS)):
-        carrier.append(carrier[PARENTS[joint]])
-    return tuple(carrier)
+        ancestor.append(ancestor[PARENTS[joint]])
+    return tuple(ancestor)
 
 
-BODY_CARRIER: Final[tuple[int, ...]] = _carriers()
-"""Body joint that carries each of the 55 joints: the head or a wrist for face and fingers, else the joint itself."""
+BODY_ANCESTOR: Final[tuple[int, ...]] = _body_ancestors()
+"""Nearest body joint up the chain from each of the 55 joints: the head or a wrist for face and fingers, else itself."""
 
 CONTACT_POINTS: Final[tuple[str, ...]] = ("left_heel", "left_toe", "right_heel", "right_toe")
 """Columns of every contact array."""

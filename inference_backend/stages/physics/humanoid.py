@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from ...body.body import Body
 from ...geometry.feet import ANKLES, BALLS, Soles, find_soles
-from ...protocol.skeleton import BODY_CARRIER, BODY_JOINTS, BODY_PARENTS
+from ...protocol.skeleton import BODY_ANCESTOR, BODY_JOINTS, BODY_PARENTS
 
 Array = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def make_humanoid(body: Body, betas: NDArray[np.floating]) -> Humanoid:
         shape = torch.as_tensor(np.asarray(betas), dtype=body.v_template.dtype, device=body.v_template.device)
         vertices = body.rest_vertices(shape).double().cpu().numpy()
     soles = find_soles(body, betas)
-    owner = np.array(BODY_CARRIER)[body.lbs_weights.argmax(1).cpu().numpy()]
+    owner = np.array(BODY_ANCESTOR)[body.lbs_weights.argmax(1).cpu().numpy()]
     mass = _mass(vertices, body.faces.cpu().numpy())
     stiffness = np.array([STIFFNESS[kind(joint)] for joint in range(1, 22)])
     return Humanoid(_mjcf(soles, vertices, owner, mass), mass, soles, stiffness)

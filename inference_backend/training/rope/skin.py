@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...body.body import Body
-from ...body.carrier import fold_to_body
+from ...body.skin_weights import sum_by_body_joint
 from ...models.rope.surface_cloud import SurfaceCloud
 
 
@@ -22,7 +22,7 @@ class SkinPoints:
         self._rest = (share[..., None] * body.v_template[corners]).sum(1)
         self._by_beta = torch.einsum("pc,pcik->kip", share, body.shapedirs[corners])
         self._outward = torch.linalg.cross(b - a, c - a)
-        self._weights = fold_to_body((share[..., None] * body.lbs_weights[corners]).sum(1))
+        self._weights = sum_by_body_joint((share[..., None] * body.lbs_weights[corners]).sum(1))
 
     def see(self, betas: Tensor, rest: Tensor, joints: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
         """Place the points.

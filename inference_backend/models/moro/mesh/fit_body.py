@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ....body.body import Body
 from ....protocol.errors import ErrorCode, RecoverError
-from ....protocol.skeleton import BODY_CARRIER
+from ....protocol.skeleton import BODY_ANCESTOR
 from .mesh_pose import MeshPose
 from .posed_mesh import PosedMesh
 
@@ -79,9 +79,9 @@ def joint_regressor(body: Body, vertex_ids: NDArray[np.int64]) -> NDArray[np.flo
 def _joints_of_flat_hands(body: Body, betas: Tensor, pose: Tensor) -> Tensor:
     """All joints `[N,55,3]` of a body whose root is not turned and whose pelvis is at the origin, as `PosedMesh` has
     it; `pose [N,21,3,3]`."""
-    rest, carrier = body.rest_joints(betas), torch.tensor(BODY_CARRIER, device=pose.device)
+    rest, ancestor = body.rest_joints(betas), torch.tensor(BODY_ANCESTOR, device=pose.device)
     joints, turned = body.skeleton(betas, torch.eye(3).to(pose), pose, -rest[:, 0])
-    return joints[:, carrier] + (turned[:, carrier] @ (rest - rest[:, carrier])[..., None])[..., 0]
+    return joints[:, ancestor] + (turned[:, ancestor] @ (rest - rest[:, ancestor])[..., None])[..., 0]
 
 
 class BodyFitting:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ....body.body import Body
-from ....body.carrier import fold_to_body
+from ....body.skin_weights import sum_by_body_joint
 from ....protocol.skeleton import BODY_PARENTS
 
 _JOINTS: Final = len(BODY_PARENTS)
@@ -42,7 +42,7 @@ class MeshPose:
         ids = torch.from_numpy(np.asarray(vertex_ids)).to(body.v_template.device)
         self._free = torch.tensor([j for j in range(_JOINTS) if j not in _HELD], device=ids.device)
         self._below = _below().to(body.v_template)[self._free]  # [20,22]
-        weights = fold_to_body(body.lbs_weights[ids])  # [V,22]
+        weights = sum_by_body_joint(body.lbs_weights[ids])  # [V,22]
         rest = body.v_template[ids] + body.shapedirs[ids] @ betas
         joints = body.rest_joints(betas)[:_JOINTS]
         self._body, self._betas = body, betas

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ....body.body import Body
-from ....body.carrier import fold_to_body
 from ....body.kinematics import KinematicTree
+from ....body.skin_weights import sum_by_body_joint
 from ....protocol.skeleton import BODY_PARENTS
 
 _BODY = len(BODY_PARENTS)
@@ -26,7 +26,7 @@ class PosedMesh:
         self._tree = KinematicTree(BODY_PARENTS).to(body.v_template.device)
         index = torch.as_tensor(vertex_ids, dtype=torch.long, device=body.v_template.device)
         self._template, self._shapes = body.v_template[index], body.shapedirs[index]
-        self._weights = fold_to_body(body.lbs_weights[index])
+        self._weights = sum_by_body_joint(body.lbs_weights[index])
         self._correctives = None
         if body.posedirs is not None:
             rows = 9 * (_BODY - 1)
