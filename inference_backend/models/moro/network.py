@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...body.body import Body
 from .config import MoroConfig
 from .evidence.backbone import Backbone
-from .evidence.landmark_encoder import Told
+from .evidence.landmark_encoder import BodyPrediction
 from .layers.precision import cast_products, mixed_precision
 from .mesh.posed_mesh import PosedMesh
 from .motion.dst_former import DstFormer, ImageFeatures
@@ -76,8 +76,8 @@ class Moro(nn.Module):
         mesh = PosedMesh(body, self.vertex_ids.tolist())
 
         @torch.no_grad()
-        def latents_of(told: Told) -> Tensor:
-            meshes = mesh(told.betas[:, None], told.local)
+        def latents_of(prediction: BodyPrediction) -> Tensor:
+            meshes = mesh(prediction.betas[:, None], prediction.local)
             return self.vqvae.fully_conv_ae.encode(meshes.flatten(0, 1)).unflatten(0, meshes.shape[:2])
 
         self.dst_former.latents_of = latents_of

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ...models.moro.evidence.landmark_encoder import Told
+from ...models.moro.evidence.landmark_encoder import BodyPrediction
 from ...models.moro.tokenizer.selection import expected_codes
 from ...models.moro.training.loss_terms import Placement, Prediction, loss_terms, total_loss
 from ...models.moro.training.losses import token_accuracy
@@ -49,8 +49,8 @@ class EvidenceStage:
         """The terms of the paper's image stages."""
         self.context.model.train()
         with self._clock.measure():
-            batch, *told = self._frames(self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames)))
-        terms, accuracy = self._terms(batch, *told)
+            batch, *outputs = self._frames(self._synthesis.batch(self._train.draw(self.plan.batch, self.plan.frames)))
+        terms, accuracy = self._terms(batch, *outputs)
         figures = {
             "ce": terms["ce"],
             "accuracy": accuracy,
@@ -61,7 +61,7 @@ class EvidenceStage:
         return total_loss("image", terms, OPEN_WEIGHTS), figures
 
     @torch.no_grad()
-    def _frames(self, batch: Batch) -> tuple[Batch, Tensor, Told]:
+    def _frames(self, batch: Batch) -> tuple[Batch, Tensor, BodyPrediction]:
         """Single frames, each a window of its own, and what the landmark encoder makes of them in theirs."""
         network, frames = self.context.model.dst_former, batch.evidence.box.shape[1]
         features = network.landmark_features(batch.evidence.tokens, batch.evidence.box)
@@ -71,7 +71,7 @@ class EvidenceStage:
         def alone(values: Tensor) -> Tensor:
             return values[:, chosen].flatten(0, 1).unsqueeze(1)
 
-        evidence, windows, told = batch.evidence, batch.windows, network.img_landmarks.tell(features)
+        evidence, windows, guess = batch.evidence, batch.windows, network.img_landmarks.predict(features)
         each = alone(evidence.box).shape[0] // len(evidence.box)
         return (
             batch._replace(
@@ -87,15 +87,22 @@ class EvidenceStage:
                 **{name: alone(getattr(batch, name)) for name in ("rotation", "translation", "joints")},
             ),
             alone(features),
-            Told(*(alone(told.local), told.betas.repeat_interleave(each, 0), alone(told.weak), alone(told.contact))),
+            BodyPrediction(
+                *(
+                    alone(guess.local),
+                    guess.betas.repeat_interleave(each, 0),
+                    alone(guess.weak),
+                    alone(guess.contact),
+                )
+            ),
         )
 
-    def _terms(self, batch: Batch, features: Tensor, told: Told) -> tuple[dict[str, Tensor], Tensor]:
+    def _terms(self, batch: Batch, features: Tensor, guess: BodyPrediction) -> tuple[dict[str, Tensor], Tensor]:
         model, network = self.context.model, self.context.model.dst_former
         mesh = self._truth.meshes(batch.windows)
         ids = self._truth.ids(mesh)
         evidence = batch.evidence
-        image = network.encode_frames(evidence.tokens, evidence.valid, evidence.box, features, told)
+        image = network.encode_frames(evidence.tokens, evidence.valid, evidence.box, features, guess)
         lead, width = ids.shape, model.config.width
         camera = network.embed_trajectory(image.rotation, image.translation)
         pose = image.tokens.new_zeros(*lead, width)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...models.moro.evidence.camera import full_camera
-from ...models.moro.evidence.landmark_encoder import LandmarkEncoder, Told, Witness
+from ...models.moro.evidence.landmark_encoder import BodyPrediction, LandmarkEncoder, LandmarkUncertainty
 from ...models.moro.training.losses import contact_labels, contact_loss, point_distance, velocity_loss
 from ..data.mixing import mixed
 from ..data.synthesis import Batch, Synthesis
@@ -52,8 +52,8 @@ class LandmarkStage:
             windows = mixed(self._train.draw(self.plan.batch, self.plan.frames), self.context.generator)
             batch = self._synthesis.batch(windows)
         features = self._features(batch)
-        terms = self._terms(batch, self._encoder.tell(features))
-        terms |= _witness_terms(batch, self._encoder.witness(features))
+        terms = self._terms(batch, self._encoder.predict(features))
+        terms |= _uncertainty_terms(batch, self._encoder.uncertainty(features))
         total = torch.stack([_WEIGHTS[name] * value for name, value in terms.items()]).sum()
         figures = {"joints_mm": 1000 * terms["joints"], "velocity_mm": 1000 * terms["velocity"]}
         figures |= {name: terms[name] for name in ("depth", "contact", "bones", "doubt")}
@@ -62,14 +62,14 @@ class LandmarkStage:
     def _features(self, batch: Batch) -> Tensor:
         return self.context.model.dst_former.landmark_features(batch.evidence.tokens, batch.evidence.box)
 
-    def _joints(self, told: Told, turn: Tensor) -> Tensor:
+    def _joints(self, prediction: BodyPrediction, turn: Tensor) -> Tensor:
         """Joints `[B,T,22,3]` about the pelvis, in the view."""
-        rotations = torch.cat((turn[:, :, None], told.local), 2)
-        return self.context.posed.pose(told.betas[:, None], rotations).joints
+        rotations = torch.cat((turn[:, :, None], prediction.local), 2)
+        return self.context.posed.pose(prediction.betas[:, None], rotations).joints
 
-    def _terms(self, batch: Batch, told: Told) -> dict[str, Tensor]:
-        turn, place = full_camera(told.weak, batch.evidence.box)
-        about = self._joints(told, turn)
+    def _terms(self, batch: Batch, prediction: BodyPrediction) -> dict[str, Tensor]:
+        turn, place = full_camera(prediction.weak, batch.evidence.box)
+        about = self._joints(prediction, turn)
         place, truth = place[:, :, 0], batch.translation[:, :, 0]
         # Directions are seen; depths follow from a size that nobody knows, and are not to drown the rest.
         aside, aside_true = (p[..., :2] / p[..., 2:].clamp(min=0.3) for p in (place, truth))
@@ -80,13 +80,13 @@ class LandmarkStage:
             "joints": point_distance(about, true_about),
             "velocity": velocity_loss(about, true_about),
             "rotation": (turn - batch.rotation).square().mean()
-            + (told.local - batch.windows.rotations[:, :, 1:]).square().mean(),
+            + (prediction.local - batch.windows.rotations[:, :, 1:]).square().mean(),
             "aside": point_distance(far * aside, far * aside_true),
             "depth": (depth - depth_true).abs().mean(),
             "move": point_distance((far * aside).diff(dim=1), (far * aside_true).diff(dim=1))
             + 0.5 * (depth.diff(dim=1) - depth_true.diff(dim=1)).abs().mean(),
-            "betas": functional.smooth_l1_loss(told.betas, batch.windows.betas),
-            "contact": contact_loss(told.contact, contact_labels(batch.joints)),
+            "betas": functional.smooth_l1_loss(prediction.betas, batch.windows.betas),
+            "contact": contact_loss(prediction.contact, contact_labels(batch.joints)),
         }
 
     @torch.no_grad()
@@ -99,11 +99,11 @@ class LandmarkStage:
         for _ in range(_VALIDATION_BATCHES):
             batch = synthesis.batch(windows.draw(_VALIDATION_WINDOWS, self.plan.frames))
             features = self._features(batch)
-            told, witness = self._encoder.tell(features), self._encoder.witness(features)
-            turn, place = full_camera(told.weak, batch.evidence.box)
-            joints = self._joints(told, turn) + place
+            prediction, uncertainty = self._encoder.predict(features), self._encoder.uncertainty(features)
+            turn, place = full_camera(prediction.weak, batch.evidence.box)
+            joints = self._joints(prediction, turn) + place
             found = pose_scores(joints, batch.joints, batch.landmarks.hidden)
-            scores.append(found | _witness_scores(batch, witness))
+            scores.append(found | _uncertainty_scores(batch, uncertainty))
         return mean_scores(scores)
 
     def save(self, seconds: float, steps: int) -> None:
@@ -111,33 +111,33 @@ class LandmarkStage:
         self.context.save(self.name, seconds, steps)
 
 
-def _misses(batch: Batch, witness: Witness) -> tuple[Tensor, Tensor, Tensor]:
+def _misses(batch: Batch, uncertainty: LandmarkUncertainty) -> tuple[Tensor, Tensor, Tensor]:
     """Errors of bones `[B,T,Nb]` and of the landmarks themselves `[B,T,33]` (metres), and which of these there are."""
     seen = batch.landmarks
-    bones = (witness.bones - batch.bones).norm(dim=-1)
+    bones = (uncertainty.bones - batch.bones).norm(dim=-1)
     landmarks = (seen.rays - seen.true_rays).norm(dim=-1) * batch.translation[..., 2]
     return bones, landmarks, seen.found[..., None].expand_as(landmarks)
 
 
-def _witness_terms(batch: Batch, witness: Witness) -> dict[str, Tensor]:
+def _uncertainty_terms(batch: Batch, uncertainty: LandmarkUncertainty) -> dict[str, Tensor]:
     """Likelihoods of errors under the doubts: bones' Gaussian, landmarks' with long tails.
 
     That of the bones is weighted by its doubt, without a gradient, so that bones that are hard to know go on learning
     (beta-NLL with beta 0.5, arXiv 2203.09168).
     """
-    bones, landmarks, found = _misses(batch, witness)
-    sigma, scale = witness.bone_sigma, witness.landmark_sigma
+    bones, landmarks, found = _misses(batch, uncertainty)
+    sigma, scale = uncertainty.bone_sigma, uncertainty.landmark_sigma
     likelihood = 0.5 * (bones / sigma).square() + 3 * sigma.log()
     tails = landmarks / scale + 2 * scale.log()
     return {"bones": (sigma.detach() * likelihood).mean(), "doubt": tails[found].mean()}
 
 
-def _witness_scores(batch: Batch, witness: Witness) -> dict[str, float]:
+def _uncertainty_scores(batch: Batch, uncertainty: LandmarkUncertainty) -> dict[str, float]:
     """Median error of bones (degrees), and how well doubts are known: errors' root mean square in their units."""
-    bones, landmarks, found = _misses(batch, witness)
+    bones, landmarks, found = _misses(batch, uncertainty)
     degrees = torch.rad2deg(2 * torch.asin((bones / 2).clamp(max=1)))
     return {
         "bones_deg": float(degrees.median()),
-        "bones_in_sigmas": float((bones / witness.bone_sigma).square().mean().div(3).sqrt()),
-        "landmarks_in_sigmas": float((landmarks / witness.landmark_sigma)[found].mean() / 2),
+        "bones_in_sigmas": float((bones / uncertainty.bone_sigma).square().mean().div(3).sqrt()),
+        "landmarks_in_sigmas": float((landmarks / uncertainty.landmark_sigma)[found].mean() / 2),
     }

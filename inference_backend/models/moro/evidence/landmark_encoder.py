@@ -1,8 +1,8 @@
 """What the image backbone is to pictures, for landmarks: a small transformer over time that comes pre-trained.
 
 Landmarks of a single frame say little that is sure, so the frames of a window look at each other before they become
-evidence. It learns to tell the body's pose and placement by itself (`Told`); MoRo's image encoder then takes its
-features, and its decoder starts from its placement and from the tokens of its body.
+evidence. It learns to predict the body's pose and placement by itself (`BodyPrediction`); MoRo's image encoder then takes
+its features, and its decoder starts from its placement and from the tokens of its body.
 """
 
 from typing import NamedTuple
@@ -41,8 +41,8 @@ class Evidence(NamedTuple):
     box: Tensor
 
 
-class Told(NamedTuple):
-    """What the encoder says by itself.
+class BodyPrediction(NamedTuple):
+    """What the encoder predicts by itself.
 
     Attributes:
         local: `[B,T,21,3,3]`, local rotations of the body's joints.
@@ -57,8 +57,8 @@ class Told(NamedTuple):
     contact: Tensor
 
 
-class Witness(NamedTuple):
-    """What the encoder makes of the landmarks themselves, in the view.
+class LandmarkUncertainty(NamedTuple):
+    """Directions of bones, and how uncertain they and the landmarks are, in the view.
 
     Attributes:
         bones: `[B,T,Nb,3]`, unit directions of the bones of `geometry.blazepose_bones`.
@@ -132,17 +132,19 @@ class LandmarkEncoder(nn.Module):
             x = layer(x)
         return self.norm(x[:, :, 0])
 
-    def tell(self, features: Tensor) -> Told:
+    def predict(self, features: Tensor) -> BodyPrediction:
         """Pose and placement by itself."""
         local = matrix_from_rot6d_rows(self.pose(features).unflatten(-1, (JOINTS - 1, 6)))
-        return Told(local, self.betas(features.mean(1)), self.camera(features), self.contact(features))
+        return BodyPrediction(local, self.betas(features.mean(1)), self.camera(features), self.contact(features))
 
-    def witness(self, features: Tensor) -> Witness:
-        """Bones as they should have been told, and how far they and the landmarks are to be trusted."""
+    def uncertainty(self, features: Tensor) -> LandmarkUncertainty:
+        """Bones as they should have been seen, and the standard deviations of these and of the landmarks."""
         bones = functional.normalize(self.bones(features).unflatten(-1, (-1, 3)), dim=-1)
         bone_sigma, landmark_sigma = self.doubt(features).split((len(BONES), LANDMARKS), -1)
         bone_sigma = _USUAL_BONE_SIGMA * bone_sigma.clamp(-_DOUBT, _DOUBT).exp()
-        return Witness(bones, bone_sigma, _USUAL_LANDMARK_SIGMA * landmark_sigma.clamp(-_DOUBT, _DOUBT).exp())
+        return LandmarkUncertainty(
+            bones, bone_sigma, _USUAL_LANDMARK_SIGMA * landmark_sigma.clamp(-_DOUBT, _DOUBT).exp()
+        )
 
     def evidence(self, features: Tensor) -> Evidence:
         """Evidence for the image encoder."""

@@ -13,7 +13,7 @@ from torch.nn import functional
 from ....geometry.rot6d import matrix_from_rot6d_rows, rot6d_rows
 from ..config import MoroConfig
 from ..evidence.camera import full_camera
-from ..evidence.landmark_encoder import LandmarkEncoder, Told, Witness
+from ..evidence.landmark_encoder import BodyPrediction, LandmarkEncoder, LandmarkUncertainty
 from ..layers.dual_stream import DSTFormer
 from ..layers.precision import mixed_precision
 from .image_encoder import ImageEncoder, sine_positions
@@ -24,7 +24,7 @@ class FirstGuess(NamedTuple):
 
     Attributes:
         box: `[B,T,3]`, box feature.
-        weak: `[B,T,9]`, the landmark encoder's weak camera, which the trajectory is told relative to.
+        weak: `[B,T,9]`, the landmark encoder's weak camera, that the trajectory is relative to.
         codes: `[B,T,P,D]`, the tokenizer's latents of the body that it sees. Both are None where there is no landmark
             encoder.
     """
@@ -43,7 +43,7 @@ class ImageFeatures(NamedTuple):
         rotation: `[B,T,3,3]`, coarse, body to camera.
         translation: `[B,T,1,3]`, coarse pelvis position in the camera frame, metres.
         guess: what the decoder's heads speak relative to.
-        witness: what the landmark encoder makes of the landmarks; None where there is none.
+        uncertainty: what the landmark encoder makes of the landmarks; None where there is none.
     """
 
     tokens: Tensor
@@ -51,7 +51,7 @@ class ImageFeatures(NamedTuple):
     rotation: Tensor
     translation: Tensor
     guess: FirstGuess
-    witness: Witness | None = None
+    uncertainty: LandmarkUncertainty | None = None
 
 
 class MotionFeatures(NamedTuple):
@@ -85,7 +85,7 @@ class DstFormer(nn.Module):
         super().__init__()
         self.config = config
         self.compute_dtype = torch.float32
-        self.latents_of: Callable[[Told], Tensor] | None = None
+        self.latents_of: Callable[[BodyPrediction], Tensor] | None = None
         """The tokenizer's latents `[B,T,P,D]` of bodies; set with the body (`Moro.set_body`)."""
         width, tokens, codes = config.width, config.tokenizer.tokens, config.tokenizer.codes
         sizes = (width, config.heads, config.mlp_ratio)
@@ -162,8 +162,8 @@ class DstFormer(nn.Module):
             evidence = evidence.masked_fill(~valid[..., None], 0)
         if self.config.landmark_depth:
             features = self.landmark_features(evidence, box)
-            encoded = self.encode_frames(evidence, valid, box, features, self.img_landmarks.tell(features))
-            return encoded._replace(witness=self.img_landmarks.witness(features))
+            encoded = self.encode_frames(evidence, valid, box, features, self.img_landmarks.predict(features))
+            return encoded._replace(uncertainty=self.img_landmarks.uncertainty(features))
         return self.encode_frames(evidence, valid, box)
 
     def landmark_features(self, evidence: Tensor, box: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class DstFormer(nn.Module):
         valid: Tensor | None,
         box: Tensor,
         features: Tensor | None = None,
-        told: Told | None = None,
+        prediction: BodyPrediction | None = None,
     ) -> ImageFeatures:
         """The rest of `encode_image`, frame by frame: given the landmark encoder's features and what it tells."""
         lead = box.shape[:2]
@@ -195,8 +195,8 @@ class DstFormer(nn.Module):
         x = x.unflatten(0, lead)
         weak = self.img_traj_regressor(x[:, :, -1].float())
         guess = FirstGuess(box)
-        if told is not None:
-            weak, guess = weak + told.weak, FirstGuess(box, told.weak, self.latents_of(told))
+        if prediction is not None:
+            weak, guess = weak + prediction.weak, FirstGuess(box, prediction.weak, self.latents_of(prediction))
         return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box), guess)
 
     def _embed_evidence(self, evidence: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:

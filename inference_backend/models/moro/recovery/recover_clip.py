@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ....protocol.errors import ErrorCode, RecoverError
-from ..evidence.landmark_encoder import Witness
+from ..evidence.landmark_encoder import LandmarkUncertainty
 from ..evidence.window import EvidenceSource, WindowEvidence
 from ..network import Moro
 from .decoding import decode_tokens
@@ -16,7 +16,7 @@ from .guide import Guide
 from .windows import Span, kept_spans, window_spans
 
 _MOTION: Final = 6
-"""Tensors that every network tells of a window; what its landmark encoder witnesses follows."""
+"""Tensors that every network tells of a window; its landmark encoder's uncertainty follows."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class ClipMotion:
         rotation: `[T,3,3]`, body to camera.
         translation: `[T,3]`, pelvis in the camera frame, metres.
         contact: `[T,4]`, probability that left ankle, left foot, right ankle, right foot stand.
-        witness: what the landmark encoder, if there is one, makes of the landmarks, `[T,...]`; bones in the camera
-            frame.
+        uncertainty: of the landmark encoder, if there is one, `[T,...]`; bones in the camera frame.
     """
 
     ids: Tensor
@@ -40,7 +39,7 @@ class ClipMotion:
     rotation: Tensor
     translation: Tensor
     contact: Tensor
-    witness: Witness | None = None
+    uncertainty: LandmarkUncertainty | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,8 +98,8 @@ def recover_clip(
             pieces.append(tuple(part[row, keep].cpu() for part in parts))
         progress(kept[group[-1]][1])
     columns = [torch.cat(column) for column in zip(*pieces, strict=True)]
-    motion, told = columns[:_MOTION], columns[_MOTION:]
-    return ClipMotion(*motion, witness=Witness(*told) if told else None)
+    motion, uncertainty = columns[:_MOTION], columns[_MOTION:]
+    return ClipMotion(*motion, uncertainty=LandmarkUncertainty(*uncertainty) if uncertainty else None)
 
 
 def _equal_runs(windows: list[Span], at_once: int) -> list[list[int]]:
@@ -123,8 +122,8 @@ def _recover_windows(
     reference: bool,
     guide: Guide | None,
 ) -> tuple[Tensor, ...]:
-    """Recover windows of equal length as one batch: the fields of `ClipMotion` with a leading axis, and those of its
-    witness where there is one."""
+    """Recover windows of equal length as one batch: the fields of `ClipMotion` with a leading axis, and those of
+    its uncertainty where there is one."""
     device = model.trajectory_mean.device
     tokens, valid, box, turn = zip(*evidence, strict=True)
     masks = None if valid[0] is None else torch.stack(valid).to(device)
@@ -138,9 +137,9 @@ def _recover_windows(
             path = guide.coarse(slice(0, len(own)), own).to(image.translation)
             image = image._replace(translation=path[None, :, None] @ to_camera)
     known_ids = None if known_ids is None else known_ids.to(device)
-    told = ()
-    if image.witness is not None:
-        told = image.witness._replace(bones=image.witness.bones @ to_camera.mT)
+    uncertainty = ()
+    if image.uncertainty is not None:
+        uncertainty = image.uncertainty._replace(bones=image.uncertainty.bones @ to_camera.mT)
     found = decode_tokens(model, image, steps, known_ids, reference, known_scores=scores)
     return (
         found.ids,
@@ -149,5 +148,5 @@ def _recover_windows(
         to_camera @ found.rotation,
         (found.translation @ to_camera.mT).squeeze(2),
         found.contact.sigmoid(),
-        *told,
+        *uncertainty,
     )

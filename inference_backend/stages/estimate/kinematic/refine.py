@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ....body.body import Body
 from ....geometry.blazepose_bones import BONES
-from ....models.moro.evidence.landmark_encoder import Witness
+from ....models.moro.evidence.landmark_encoder import LandmarkUncertainty
 from ....records.context import StageContext
 from ...one_thread import one_thread
 from .estimate import fit_shape, solve_windows
@@ -49,7 +49,7 @@ def refine(
     pelvis: Tensor,
     betas: Tensor,
     iterations: int,
-    witness: Witness | None = None,
+    uncertainty: LandmarkUncertainty | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Fit M frames on the 30 fps clock.
 
@@ -60,7 +60,7 @@ def refine(
         pelvis: `[M,3]`, camera frame, metres.
         betas: `[10]`.
         iterations: Gauss-Newton steps.
-        witness: what the network makes of the landmarks; None where it says nothing of them.
+        uncertainty: what the network makes of the landmarks; None where it says nothing of them.
 
     Returns:
         Rotations, pelvis and betas, fitted, float64.
@@ -69,13 +69,15 @@ def refine(
     rotations, pelvis, betas = rotations.double(), pelvis.double(), betas.double()
     figure, prior = figure_of(body), load_prior()
     weights = landmark_weights(observed.rays, observed.visibility, observed.seen, settings)
-    if witness is not None:
-        weights = _believed(weights, witness)
+    if uncertainty is not None:
+        weights = _believed(weights, uncertainty)
     whole, _ = build_evidence(observed, weights)
     turn = torch.eye(3, dtype=torch.float64) if whole.turn is None else whole.turn[0]
     root, place = turn @ rotations[:, 0], (turn @ pelvis[..., None])[..., 0]
     start = Motion(place[None], root[None], encode(prior, rotations)[None], betas[None])
-    bones, bone_weights = _motion_bones(figure, betas, rotations, pelvis) if witness is None else _witnessed(witness)
+    bones, bone_weights = (
+        _motion_bones(figure, betas, rotations, pelvis) if uncertainty is None else _network_bones(uncertainty)
+    )
     told = _with_bones(whole, turn @ bones.mT, bone_weights)
     betas = fit_shape(figure, prior, told, start, settings)
     start = replace(start, betas=betas[None])
@@ -85,9 +87,9 @@ def refine(
     return torch.cat((root[:, None], local), 1), place, betas
 
 
-def _believed(weights: NDArray[np.float64], witness: Witness) -> NDArray[np.float64]:
+def _believed(weights: NDArray[np.float64], uncertainty: LandmarkUncertainty) -> NDArray[np.float64]:
     """Weights of landmarks `[M,33]`, less where the network doubts them."""
-    sigma = _LANDMARK_DOUBT * witness.landmark_sigma.double().numpy()
+    sigma = _LANDMARK_DOUBT * uncertainty.landmark_sigma.double().numpy()
     return weights * SETTINGS.landmark_sigma / np.hypot(SETTINGS.landmark_sigma, sigma)
 
 
@@ -98,9 +100,9 @@ def _motion_bones(figure: Figure, betas: Tensor, rotations: Tensor, pelvis: Tens
     return bones, torch.full_like(bones[..., 0], SETTINGS.bone_sigma**-2)
 
 
-def _witnessed(witness: Witness) -> tuple[Tensor, Tensor]:
+def _network_bones(uncertainty: LandmarkUncertainty) -> tuple[Tensor, Tensor]:
     """As `_motion_bones`, of what the network itself says."""
-    return witness.bones.double(), (_BONE_DOUBT * witness.bone_sigma.double()) ** -2
+    return uncertainty.bones.double(), (_BONE_DOUBT * uncertainty.bone_sigma.double()) ** -2
 
 
 def _with_bones(evidence: Evidence, bones: Tensor, weight: Tensor) -> Evidence:

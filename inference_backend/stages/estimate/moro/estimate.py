@@ -134,7 +134,7 @@ def estimate(
     placed = transl + rest
     if reads_landmarks if settings.refine is None else settings.refine:
         start = (rotations, placed, betas)
-        rotations, placed, betas = refine(body, observed, *start, settings.refine_iterations, motion.witness)
+        rotations, placed, betas = refine(body, observed, *start, settings.refine_iterations, motion.uncertainty)
     sure = motion.confidence.mean(1).numpy() * whole
     return _at_source(video, track, camera, body, observed, betas, rotations, placed, sure)
 

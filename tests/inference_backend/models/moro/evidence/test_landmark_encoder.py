@@ -47,28 +47,28 @@ def evidence(frames: int, seed: int = 0) -> LandmarkTokens:
 def test_an_untrained_decoder_says_what_the_landmark_encoder_says(model):
     """Training starts from the first guess instead of from nothing: its placement, and the tokens of its body."""
     seen = evidence(12)
-    told = model.dst_former.img_landmarks.tell(model.dst_former.landmark_features(seen.tokens, seen.box))
+    prediction = model.dst_former.img_landmarks.predict(model.dst_former.landmark_features(seen.tokens, seen.box))
     image = model.dst_former.encode_image(seen.tokens, seen.valid, seen.box)
     found = decode_tokens(model, image, steps=1)
-    rotation, translation = full_camera(told.weak, seen.box)
+    rotation, translation = full_camera(prediction.weak, seen.box)
     torch.testing.assert_close(found.rotation, rotation)
     torch.testing.assert_close(found.translation, translation)
     body = Body.load(None)
     still = torch.eye(3).expand(2, 12, 3, 3)
     zeros = torch.zeros(2, 12, 3)
     flat = torch.eye(3).expand(2, 12, 15, 3, 3)
-    posed = body(told.betas[:, None], still, told.local, zeros, flat, flat)
+    posed = body(prediction.betas[:, None], still, prediction.local, zeros, flat, flat)
     mesh = posed.vertices[:, :, torch.from_numpy(model.vertex_ids)] - posed.joints[:, :, :1]
     assert torch.equal(found.ids, model.vqvae.encode(mesh.flatten(0, 1)).unflatten(0, (2, 12)))
 
 
 def test_it_starts_with_an_upright_body_that_faces_the_camera(model):
     seen = evidence(4)
-    told = model.dst_former.img_landmarks.tell(model.dst_former.landmark_features(seen.tokens, seen.box))
-    rotation, _ = full_camera(told.weak, seen.box)
+    prediction = model.dst_former.img_landmarks.predict(model.dst_former.landmark_features(seen.tokens, seen.box))
+    rotation, _ = full_camera(prediction.weak, seen.box)
     upright = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
     assert ((rotation * upright).sum((-2, -1)) > 2.0).all()  # the trace of the difference: within 60 degrees
-    assert ((told.local * torch.eye(3)).sum((-2, -1)) > 2.0).all()
+    assert ((prediction.local * torch.eye(3)).sum((-2, -1)) > 2.0).all()
 
 
 def test_decoding_without_repeated_work_agrees(model):
@@ -109,14 +109,14 @@ def test_frames_know_of_each_other_within_reach(model):
     assert (moved[2 * 8 + 1 :] < 1e-6).all()
 
 
-def test_what_it_witnesses_is_told_in_the_view_with_bounded_doubts(model):
+def test_its_uncertainty_is_in_the_view_and_bounded(model):
     seen = evidence(12)
-    witness = model.dst_former.encode_image(seen.tokens, seen.valid, seen.box).witness
-    assert witness.bones.shape == (2, 12, 21, 3)
-    torch.testing.assert_close(witness.bones.norm(dim=-1), torch.ones(2, 12, 21))
-    assert witness.bone_sigma.shape == (2, 12, 21)
-    assert witness.landmark_sigma.shape == (2, 12, 33)
-    for sigma in (witness.bone_sigma, witness.landmark_sigma):
+    uncertainty = model.dst_former.encode_image(seen.tokens, seen.valid, seen.box).uncertainty
+    assert uncertainty.bones.shape == (2, 12, 21, 3)
+    torch.testing.assert_close(uncertainty.bones.norm(dim=-1), torch.ones(2, 12, 21))
+    assert uncertainty.bone_sigma.shape == (2, 12, 21)
+    assert uncertainty.landmark_sigma.shape == (2, 12, 33)
+    for sigma in (uncertainty.bone_sigma, uncertainty.landmark_sigma):
         assert ((sigma > 1e-3) & (sigma < 10)).all()
 
 

@@ -7,7 +7,7 @@ import torch
 
 from inference_backend.body.body import Body
 from inference_backend.geometry.blazepose_bones import BONES
-from inference_backend.models.moro.evidence.landmark_encoder import Witness
+from inference_backend.models.moro.evidence.landmark_encoder import LandmarkUncertainty
 from inference_backend.stages.estimate.kinematic.evidence import view_rotation
 from inference_backend.stages.estimate.kinematic.observations import Observations
 from inference_backend.stages.estimate.kinematic.refine import refine
@@ -83,16 +83,16 @@ def test_hidden_limbs_do_what_the_network_says(body):
     assert np.linalg.norm(hanging, axis=-1).mean() > 0.5, "the landmarks' own idea is far from that"
 
 
-def witness_of(places: np.ndarray, doubted: list[int]) -> Witness:
+def uncertainty_of(places: np.ndarray, doubted: list[int]) -> LandmarkUncertainty:
     """Somebody who knows where bones point, and who takes some landmarks for false."""
     bones = torch.nn.functional.normalize(BONES @ torch.from_numpy(places), dim=-1)
     sigma = torch.full(places.shape[:2], 0.02)
     sigma[:, doubted] = 1.0
-    return Witness(bones.float(), torch.full(bones.shape[:2], 0.1), sigma)
+    return LandmarkUncertainty(bones.float(), torch.full(bones.shape[:2], 0.1), sigma)
 
 
 @pytest.mark.parametrize("pans", [False, True])
-def test_a_witness_overrules_a_limb_that_is_falsely_sure(body, pans):
+def test_the_network_overrules_a_limb_that_is_falsely_sure(body, pans):
     """A hanging arm that is told as raised: well visible, calm, and wrong; the network's motion believes it, too."""
     frames = 40
     true, pelvis = standing(frames, 4)
@@ -112,12 +112,12 @@ def test_a_witness_overrules_a_limb_that_is_falsely_sure(body, pans):
     observed = seen(inside(raised), np.ones((frames, 33)), turn.numpy() if pans else None)
     start = torch.cat(((turn.mT @ raised[:, 0])[:, None], raised[:, 1:]), 1), (turn.mT @ pelvis[..., None])[..., 0]
 
-    def off(witness: Witness | None) -> float:
-        found, moved, _ = refine(body, observed, *start, BETAS, ITERATIONS, witness)
+    def off(uncertainty: LandmarkUncertainty | None) -> float:
+        found, moved, _ = refine(body, observed, *start, BETAS, ITERATIONS, uncertainty)
         return float(np.linalg.norm(landmark_places(body, BETAS, found, moved) - places, axis=-1)[:, 15].mean())
 
     assert off(None) > 0.4
-    assert off(witness_of(places, LEFT_ARM)) < 0.15
+    assert off(uncertainty_of(places, LEFT_ARM)) < 0.15
 
 
 def test_long_motion_is_smooth_and_stays_where_nobody_is_seen(body):
