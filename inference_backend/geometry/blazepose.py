@@ -1,4 +1,4 @@
-"""The 33 BlazePose landmarks: names, left-right mirror and the bones between them."""
+"""The 33 BlazePose landmarks: names, left-right mirror, and groups of them."""
 
 from typing import Final
 
@@ -22,9 +22,16 @@ def _mirrored(name: str) -> str:
 MIRROR: Final[tuple[int, ...]] = tuple(INDEX[_mirrored(name)] for name in LANDMARKS)
 """For each landmark the index of its counterpart on the other side of the body."""
 
+
+def _pairs(*parts: str) -> tuple[tuple[int, int], ...]:
+    return tuple((INDEX[f"left_{part}"], INDEX[f"right_{part}"]) for part in parts)
+
+
+SHOULDERS, HIPS = _pairs("shoulder", "hip")
+"""Left and right."""
+ARM_PAIRS: Final = _pairs("elbow", "wrist", "pinky", "index", "thumb")
+LEG_PAIRS: Final = _pairs("knee", "ankle", "heel", "foot_index")
 BODY: Final[tuple[int, ...]] = tuple(
-    INDEX[f"{side}_{part}"]
-    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    for side in ("left", "right")
+    joint for pair in _pairs("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for joint in pair
 )
-"""The twelve large joints."""
+"""The twelve large joints, left before right."""

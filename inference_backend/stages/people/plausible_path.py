@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .blazepose import CORE, HIPS, MIRRORED, SHOULDERS
+from ...geometry.blazepose import BODY, HIPS, MIRROR, SHOULDERS
 
 Points = NDArray[np.float32]
 
@@ -55,7 +55,8 @@ def most_plausible_path(points: Points, time_s: NDArray[np.float64], height: flo
     if count < 3:
         return Path(~believed, exchanged)
     centres = points[:, _TORSO].mean(1) / height
-    bodies = np.stack([points, points[:, MIRRORED]])[:, :, CORE] / height - centres[:, None]  # [state, n, joint, xy]
+    either_way = np.stack([points, points[:, list(MIRROR)]])
+    bodies = either_way[:, :, list(BODY)] / height - centres[:, None]  # [state, n, joint, xy]
     frame_s = float(np.median(np.diff(time_s)))
     skip_price = _SKIP_FRAME + _SKIP_SECOND * frame_s
     state_price = np.array([0.0, _EXCHANGED * frame_s])

@@ -6,10 +6,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ...geometry.blazepose import BODY, HIPS, SHOULDERS
 from ...records.people import MASK_WH
-from .blazepose import CORE, HIPS, SHOULDERS
 from .view import View
 
+_BODY = np.array(BODY)
 _NOMINAL_HEIGHT_M = 1.7
 _BOX_MARGIN = 0.08  # landmarks end at the eyes, ankles and knuckles; the body goes on
 
@@ -35,8 +36,8 @@ class Pose:
     @cached_property
     def height(self) -> float:
         """About the person's standing height in pixels, whatever the posture: image size over world size."""
-        flat = self.keypoints[CORE] - self.keypoints[CORE].mean(0)
-        solid = self.world[CORE, :2] - self.world[CORE, :2].mean(0)
+        flat = self.keypoints[_BODY] - self.keypoints[_BODY].mean(0)
+        solid = self.world[_BODY, :2] - self.world[_BODY, :2].mean(0)
         return _NOMINAL_HEIGHT_M * float(np.sqrt((flat**2).sum() / max((solid**2).sum(), 1e-6)))
 
     @cached_property
@@ -60,7 +61,7 @@ class Pose:
     @cached_property
     def trust(self) -> float:
         """Mean visibility of the core landmarks."""
-        return float(self.visibility[CORE].mean())
+        return float(self.visibility[_BODY].mean())
 
     @cached_property
     def support(self) -> float:
@@ -68,7 +69,7 @@ class Pose:
         if self.silhouette is None:
             return 0.0
         height, width = self.silhouette.shape
-        spots = self.view.from_picture(self.keypoints[CORE])
+        spots = self.view.from_picture(self.keypoints[_BODY])
         column, row = (spots * (width, height)).astype(int).T
         inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
         if not inside.any():
@@ -87,5 +88,5 @@ class Pose:
 
 def distance(one: Pose, other: Pose) -> float:
     """Mean distance of the core landmarks in body heights of the larger person."""
-    apart = np.linalg.norm(one.keypoints[CORE] - other.keypoints[CORE], axis=1).mean()
+    apart = np.linalg.norm(one.keypoints[_BODY] - other.keypoints[_BODY], axis=1).mean()
     return float(apart / max(one.height, other.height, 1.0))

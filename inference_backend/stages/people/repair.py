@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .blazepose import MIRRORED
+from ...geometry.blazepose import MIRROR
 from .followed import Sighting
 from .plausible_path import most_plausible_path
 from .swaps import exchange_body, find_limb_swaps
@@ -30,7 +30,7 @@ def repair(sightings: Sequence[Sighting], time_s: NDArray[np.float64]) -> list[S
     times, points, world, visibility = (array[path.believed] for array in (times, points, world, visibility))
     other_way = path.exchanged[path.believed]
     points[other_way], world[other_way] = exchange_body(points[other_way], world[other_way])
-    visibility[other_way] = visibility[other_way][:, MIRRORED]
+    visibility[other_way] = visibility[other_way][:, list(MIRROR)]
 
     order = find_limb_swaps(points, times, height)
     points = np.take_along_axis(points, order[..., None], axis=1)

@@ -1,11 +1,12 @@
 """Exchanges left and right, of the whole body (a front was taken for a back) or of one pair of limbs."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .blazepose import ARM_PAIRS, LEG_PAIRS, MIRRORED, exchanged
+from ...geometry.blazepose import ARM_PAIRS, LANDMARKS, LEG_PAIRS, MIRROR
 
 Points = NDArray[np.float32]
 
@@ -19,7 +20,16 @@ def exchange_body(points: Points, world: Points) -> tuple[Points, Points]:
 
     Both views look the same from the front, so depth changes its sign with the labels.
     """
-    return points[..., MIRRORED, :], world[..., MIRRORED, :] * np.float32([1, 1, -1])
+    order = list(MIRROR)
+    return points[..., order, :], world[..., order, :] * np.float32([1, 1, -1])
+
+
+def exchanged(pairs: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Indices `[33]` that exchange the landmarks of each pair and keep the others."""
+    order = np.arange(len(LANDMARKS))
+    for left, right in pairs:
+        order[left], order[right] = right, left
+    return order
 
 
 def find_limb_swaps(points: Points, time_s: NDArray[np.float64], height: float) -> NDArray[np.int64]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...geometry.blazepose import LANDMARKS
 from ...records.people import MASK_WH, PersonTrack
-from .blazepose import COUNT
 from .followed import Sighting
 
 
@@ -24,11 +24,11 @@ def make_track(person_id: int, shot: int, sightings: Sequence[Sighting], scale: 
     count = len(frames)
     seen = np.zeros(count, bool)
     seen[at] = True
-    keypoints = np.full((count, COUNT, 2), np.nan, np.float32)
+    keypoints = np.full((count, len(LANDMARKS), 2), np.nan, np.float32)
     keypoints[at] = [sighting.pose.keypoints * scale for sighting in sightings]
-    visibility = np.zeros((count, COUNT), np.float32)
+    visibility = np.zeros((count, len(LANDMARKS)), np.float32)
     visibility[at] = [sighting.pose.visibility for sighting in sightings]
-    world = np.full((count, COUNT, 3), np.nan, np.float32)
+    world = np.full((count, len(LANDMARKS), 3), np.nan, np.float32)
     world[at] = [sighting.pose.world for sighting in sightings]
     mask = np.zeros((count, MASK_WH[1], MASK_WH[0] // 8), np.uint8)
     mask[at] = [sighting.mask for sighting in sightings]

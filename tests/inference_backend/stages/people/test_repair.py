@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference_backend.stages.people.blazepose import LEG_PAIRS, MIRRORED, exchanged
+from inference_backend.geometry.blazepose import LEG_PAIRS, MIRROR
 from inference_backend.stages.people.followed import Sighting
 from inference_backend.stages.people.plausible_path import most_plausible_path
 from inference_backend.stages.people.repair import repair
-from inference_backend.stages.people.swaps import exchange_body
+from inference_backend.stages.people.swaps import exchange_body, exchanged
 
 HEIGHT = 400.0
 
@@ -25,7 +25,7 @@ def walk(figures, count=90, fps=30.0, yaw=0.0):
 
 def taken_for_the_back(pose):
     points, world = exchange_body(pose.keypoints, pose.world)
-    return replace(pose, keypoints=points, world=world, visibility=pose.visibility[MIRRORED])
+    return replace(pose, keypoints=points, world=world, visibility=pose.visibility[list(MIRROR)])
 
 
 def path(poses, times):
