@@ -88,12 +88,7 @@ class EvidenceStage:
             ),
             alone(features),
             BodyPrediction(
-                *(
-                    alone(guess.local),
-                    guess.betas.repeat_interleave(each, 0),
-                    alone(guess.weak),
-                    alone(guess.contact),
-                )
+                alone(guess.local), guess.betas.repeat_interleave(each, 0), alone(guess.weak), alone(guess.contact)
             ),
         )
 

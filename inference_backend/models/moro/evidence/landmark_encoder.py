@@ -1,8 +1,8 @@
 """What the image backbone is to pictures, for landmarks: a small transformer over time that comes pre-trained.
 
 Landmarks of a single frame say little that is sure, so the frames of a window look at each other before they become
-evidence. It learns to predict the body's pose and placement by itself (`BodyPrediction`); MoRo's image encoder then takes
-its features, and its decoder starts from its placement and from the tokens of its body.
+evidence. It learns to predict the body's pose and placement by itself (`BodyPrediction`); MoRo's image encoder then
+takes its features, and its decoder starts from its placement and from the tokens of its body.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ _USUAL_SIDE = 0.5
 
 _USUAL_BONE_SIGMA, _USUAL_LANDMARK_SIGMA = 0.25, 0.04
 _DOUBT = 3.5
-"""Bounds of the logarithm of how far a doubt may be from usual."""
+"""Bounds of the logarithm of how far an uncertainty may be from usual."""
 
 
 class Evidence(NamedTuple):
