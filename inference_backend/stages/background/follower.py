@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...records.background import Background
 from ...records.video import Shots, Video
-from .points import Grey, Points, follow, pick, settle, shift_between, shrinking, small_grey
+from .points import Grey, Points, follow, pick, register, shift_between, shrinking, small_grey
 
 _ENOUGH: Final = 0.8
 """Share of a key frame's points that need not be looked for again."""
@@ -60,7 +60,7 @@ class _Links:
 class BackgroundFollower:
     """Sees the pictures of a clip one after the other.
 
-    Points of a key frame are followed from picture to picture and each time settled against the key frame itself.
+    Points of a key frame are followed from picture to picture and each time registered against the key frame itself.
     When too few are left, an older key frame that is in view again takes over, so that a camera that comes back
     comes back exactly; else the picture becomes a key frame.
 
@@ -123,8 +123,8 @@ class BackgroundFollower:
             there, found = max((there, found), again, key=lambda result: result[1].sum())
         rows, guess = self._rows[found], there[found]
         self._shift = np.median(guess - self._at[found], axis=0) if len(rows) else np.zeros(2, np.float32)
-        settled, good = settle(self._key.grey, grey, self._key.at[rows], guess)
-        self._rows, self._at = rows[good], settled[good]
+        registered, good = register(self._key.grey, grey, self._key.at[rows], guess)
+        self._rows, self._at = rows[good], registered[good]
         most = len(self._key.at)
         if len(rows) >= _LEAST and len(self._rows) < 0.5 * len(rows):
             # The picture is blurred or its light has changed: what was followed is better than nothing.
@@ -173,7 +173,7 @@ class BackgroundFollower:
         """Points of a key frame that are found where a homography from it says."""
         places, _ = _moved(move, key.at[rows])
         rows, places = (values[_in_view(places, grey)] for values in (rows, places))
-        at, good = settle(key.grey, grey, key.at[rows], places, levels=1)
+        at, good = register(key.grey, grey, key.at[rows], places, levels=1)
         return rows[good], at[good]
 
     def _new_key(self, frame: int, grey: Grey, to_first: NDArray[np.float64]) -> None:

@@ -89,7 +89,7 @@ def shift_between(before: Grey, now: Grey) -> Points:
     return np.float32(shift)
 
 
-def settle(key: Grey, now: Grey, at: Points, guess: Points, levels: int = 0) -> tuple[Points, NDArray[np.bool_]]:
+def register(key: Grey, now: Grey, at: Points, guess: Points, levels: int = 0) -> tuple[Points, NDArray[np.bool_]]:
     """Where points of a key frame are now, starting from a guess: compared with the key frame itself, so that small
     errors of many frames do not add up.
 

@@ -43,7 +43,7 @@ class Matches:
     scale: float
 
     @property
-    def told(self) -> NDArray[np.bool_]:
+    def sufficient(self) -> NDArray[np.bool_]:
         """Pairs `[L]` whose points are enough, and far enough apart, to tell a motion."""
         return self.weight.sum(1) >= LEAST
 

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 STILL_PX: Final = 1.2
 """Pixels of a picture of about 480 by which the background of a camera at rest may seem to move (0.15 degrees)."""
-TOLD: Final = 0.7
+MIN_COVERAGE: Final = 0.7
 """Share of a shot's frames whose background must tell where the camera looks."""
 ZOOM: Final = 0.015
 """Change of the focal length, as a share, that is taken for a zoom, where it halves the errors and explains them:"""
@@ -50,24 +50,24 @@ class CameraMotion:
 
 
 @dataclass(frozen=True)
-class Witness:
+class BackgroundEvidence:
     """What the background of a shot can tell.
 
     Attributes:
         matches: those that tell something.
-        told: share of the shot's frames that they tell of.
+        coverage: share of the shot's frames that they tell of.
         moved_px: how far the background comes from where it was, pixels of the small picture; short bumps left out.
     """
 
     matches: Matches
-    told: float
+    coverage: float
     moved_px: float
 
 
-def hear(
+def background_evidence(
     background: Background, frames: NDArray[np.int64], tracks: Sequence[PersonTrack], size_wh: tuple[int, int]
-) -> Witness:
-    """Ask the background of a shot.
+) -> BackgroundEvidence:
+    """What the background of a shot says of its camera.
 
     Args:
         background: of the clip.
@@ -76,10 +76,10 @@ def hear(
         size_wh: of the upright frame.
     """
     matches = match_background(background, frames, tracks, size_wh)
-    matches = matches.select(matches.told)
+    matches = matches.select(matches.sufficient)
     if not len(matches.key):
-        return Witness(matches, 0.0, 0.0)
-    told = len(np.unique(np.concatenate([matches.key, matches.frame]))) / len(frames)
+        return BackgroundEvidence(matches, 0.0, 0.0)
+    coverage = len(np.unique(np.concatenate([matches.key, matches.frame]))) / len(frames)
     shift = np.linalg.norm(matches.after - matches.before, axis=-1)
     far = np.nanquantile(np.where(matches.weight > 0, shift, np.nan), 0.75, axis=1) / matches.scale
     # What key frames are away from the first adds up.
@@ -88,22 +88,22 @@ def hear(
     for i, (key, frame) in enumerate(zip(matches.key.tolist(), matches.frame.tolist(), strict=True)):
         total[i] = far[i] + away.get(key, 0.0)
         away[frame] = min(total[i], away.get(frame, np.inf))
-    return Witness(matches, told, float(median_filter(total, 3, mode="nearest").max()))
+    return BackgroundEvidence(matches, coverage, float(median_filter(total, 3, mode="nearest").max()))
 
 
 def find_motion(
-    witness: Witness, video: Video, frames: NDArray[np.int64], K: Array, dist: Array, focal_sigma: float
+    evidence: BackgroundEvidence, video: Video, frames: NDArray[np.int64], K: Array, dist: Array, focal_sigma: float
 ) -> CameraMotion:
     """Turning and zoom of a camera that moves.
 
     Args:
-        witness: of the shot; its matches tell of two frames at least.
+        evidence: of the shot; its matches tell of two frames at least.
         video: gives the time stamp of each frame.
         frames: of the shot, contiguous.
         K: `[3,3]`, pinhole matrix of the first frame as far as it is known; dist: `[5]`, OpenCV's.
         focal_sigma: standard deviation of the logarithm of its focal length.
     """
-    matches = _straightened(witness.matches, K, dist)
+    matches = _straightened(evidence.matches, K, dist)
     best = solve_rotation(matches, K, focal_sigma, zoom=False)
     if (misfit := _typical(best)) > 0.3:
         zoomed = solve_rotation(matches, K, focal_sigma, zoom=True)

@@ -12,7 +12,7 @@ from ...records.context import StageContext
 from ...records.people import PersonTrack
 from ...records.video import Shots, Video
 from .focal import PRIOR_SIGMA, combined, from_people
-from .motion import STILL_PX, TOLD, Witness, find_motion, hear
+from .motion import MIN_COVERAGE, STILL_PX, BackgroundEvidence, background_evidence, find_motion
 from .settings import CameraSettings
 
 _PLAUSIBLE = (0.35, 4.0)
@@ -96,16 +96,16 @@ def _shot_camera(
     dist: NDArray[np.float64],
     background: Background | None,
 ) -> _ShotCamera:
-    witness, motion = _what_it_does(video, frames, tracks, settings, background)
+    evidence, motion = _what_it_does(video, frames, tracks, settings, background)
     untold = (_UNTOLD,) if motion == "unknown" else ()
     size = np.array(video.size_wh, np.float64)
-    if witness is None:
+    if evidence is None:
         K, source, sentence = _shot_matrix(video, tracks, settings, size)
         return _ShotCamera(K, source, motion, None, (*filter(None, (sentence,)), *untold))
     # People walk relative to a camera that moves itself: they tell nothing of its lens.
     K, source, sentence = _shot_matrix(video, [], settings, size)
     sigma = PRIOR_SIGMA if source == "fallback" else _KNOWN
-    found = find_motion(witness, video, frames, K, dist, sigma)
+    found = find_motion(evidence, video, frames, K, dist, sigma)
     if source == "fallback":
         focal = K[0, 0] * found.focal
         sure = found.focal_sigma < _CONCLUSIVE and not found.carried
@@ -113,7 +113,7 @@ def _shot_camera(
             K, source = pinhole(focal, size), "turning"
             sentence = f"The focal length{{where}} was estimated from how the camera turns: {focal:.0f} pixels."
         else:
-            found = find_motion(witness, video, frames, K, dist, _KNOWN)
+            found = find_motion(evidence, video, frames, K, dist, _KNOWN)
     every = np.tile(K, (len(frames), 1, 1))
     every[:, :2, :2] *= found.zoom[:, None, None]
     carried = found.carried or settings.motion == "carried"
@@ -127,16 +127,16 @@ def _what_it_does(
     tracks: list[PersonTrack],
     settings: CameraSettings,
     background: Background | None,
-) -> tuple[Witness | None, str]:
+) -> tuple[BackgroundEvidence | None, str]:
     """What tells how a camera moves, None for one that does not; and what it does, of `records.camera.MOTIONS`."""
     if background is None or settings.motion == "static" or len(frames) < 2:
         return None, "still"
-    witness = hear(background, frames, tracks, video.size_wh)
-    if witness.told < TOLD:
+    evidence = background_evidence(background, frames, tracks, video.size_wh)
+    if evidence.coverage < MIN_COVERAGE:
         return None, "unknown"
-    if settings.motion == "auto" and witness.moved_px < STILL_PX:
+    if settings.motion == "auto" and evidence.moved_px < STILL_PX:
         return None, "still"
-    return witness, "turning"
+    return evidence, "turning"
 
 
 def _shot_matrix(
