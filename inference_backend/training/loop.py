@@ -77,14 +77,14 @@ class Stage(Protocol):
 
 
 @runtime_checkable
-class Carrying(Protocol):
-    """A stage that carries something from step to step beside its network and its generator."""
+class Stateful(Protocol):
+    """A stage with state of its own, beside its network and its generator."""
 
-    def carried(self) -> dict[str, Tensor]:
+    def extra_state(self) -> dict[str, Tensor]:
         """What that is."""
         ...
 
-    def carry_on(self, carried: dict[str, Tensor]) -> None:
+    def restore_extra_state(self, state: dict[str, Tensor]) -> None:
         """Go on from it; may use the stage's generator, whose state is put back afterwards."""
         ...
 
@@ -259,8 +259,8 @@ class Loop:
                 tensors[f"optimiser.{key}.{name}"] = value
         tensors["generator"] = self.generator.get_state()
         tensors["torch_generator"] = self._own_generator()
-        if isinstance(self.stage, Carrying):
-            tensors |= {f"carried.{k}": v for k, v in self.stage.carried().items()}
+        if isinstance(self.stage, Stateful):
+            tensors |= {f"carried.{k}": v for k, v in self.stage.extra_state().items()}
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         meta = {"step": self.step, "seconds": self.seconds, "stage": self.stage.name}
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
@@ -300,8 +300,8 @@ class Loop:
                 if state:
                     state["step"] = state["step"].cpu() if self.device.type == "cpu" else state["step"]
                     self.optimiser.state[p] = state
-            if isinstance(self.stage, Carrying):
-                self.stage.carry_on(_part(tensors, "carried."))
+            if isinstance(self.stage, Stateful):
+                self.stage.restore_extra_state(_part(tensors, "carried."))
             self.generator.set_state(tensors["generator"].cpu())
             if "torch_generator" in tensors:  # files that were written before have none
                 self._set_own_generator(tensors["torch_generator"].cpu())

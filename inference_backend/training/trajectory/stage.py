@@ -119,14 +119,14 @@ class TrajectoryStage:
         drawn = self._train.draw(2 * self.plan.batch, low + int(share * (high - low + 1)))
         return self._batches.make(far_travelled(drawn, self.plan.batch))
 
-    def carried(self) -> dict[str, Tensor]:
+    def extra_state(self) -> dict[str, Tensor]:
         """The batch in use, as the generator's state before it was made, and how often it has been used."""
         return {"before": self._before, "used": torch.tensor(self._used)}
 
-    def carry_on(self, carried: dict[str, Tensor]) -> None:
+    def restore_extra_state(self, state: dict[str, Tensor]) -> None:
         """Make that batch again."""
-        if carried and int(carried["used"]) > 0:
-            self._before, self._used = carried["before"].cpu(), int(carried["used"])
+        if state and int(state["used"]) > 0:
+            self._before, self._used = state["before"].cpu(), int(state["used"])
             self._generator.set_state(self._before)
             self._made = self._make()
 
