@@ -38,7 +38,7 @@ class OcclusionSettings:
     crop: float = 0.2
 
 
-def draw_covers(
+def draw_occlusions(
     places: Tensor,
     size: tuple[int, int],
     generator: torch.Generator | None = None,
@@ -123,8 +123,8 @@ def _beyond(size: tuple[int, int], joints: Tensor, generator: torch.Generator | 
     return x > at if _chance(generator) < 0.5 else x < at
 
 
-def covered_at(covers: Tensor, places: Tensor) -> Tensor:
-    """Whether points `[B,P,2]` (as in `draw_covers`) lie under covers `[B,h,w]` or outside of them: bool `[B,P]`."""
+def occluded_at(covers: Tensor, places: Tensor) -> Tensor:
+    """Whether points `[B,P,2]` (as in `draw_occlusions`) lie under covers `[B,h,w]` or outside: bool `[B,P]`."""
     height, width = covers.shape[1:]
     column, row = (places * places.new_tensor((width, height))).floor().long().unbind(-1)
     outside = (column < 0) | (column >= width) | (row < 0) | (row >= height)
@@ -132,7 +132,7 @@ def covered_at(covers: Tensor, places: Tensor) -> Tensor:
     return covers.flatten(1).gather(1, index) | outside
 
 
-def paint_covers(images: Tensor, covers: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def paint_occlusions(images: Tensor, covers: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """RGB crops `[B,3,H,W]` in 0..1 with covers `[B,h,w]` painted in, soft at the border, each in a mottled colour."""
     batch, _, height, width = images.shape
     mask = functional.interpolate(covers[:, None].to(images), (height, width), mode="bilinear")

@@ -8,12 +8,12 @@ from inference_backend.geometry.projection import project
 from inference_backend.models.rope.augmentation import (
     OcclusionSettings,
     channel_noise,
-    covered_at,
-    draw_covers,
+    draw_occlusions,
     jitter_box,
     mirror_pose,
     mirror_proxy,
-    paint_covers,
+    occluded_at,
+    paint_occlusions,
 )
 from inference_backend.models.rope.proxy import (
     PROXY_CHANNELS,
@@ -128,19 +128,19 @@ def test_covers_hide_what_the_settings_say():
     generator = torch.Generator().manual_seed(0)
     places = torch.rand(200, 24, 2, generator=generator)
     off = {"objects": 0.0, "rectangle": 0.0, "part": 0.0, "crop": 0.0}
-    assert not draw_covers(places, (64, 48), generator, OcclusionSettings(**off)).any()
-    rectangles = draw_covers(places, (64, 48), generator, OcclusionSettings(**{**off, "rectangle": 1.0}))
+    assert not draw_occlusions(places, (64, 48), generator, OcclusionSettings(**off)).any()
+    rectangles = draw_occlusions(places, (64, 48), generator, OcclusionSettings(**{**off, "rectangle": 1.0}))
     share = rectangles.float().mean((1, 2))
     assert share.min() > 0.08
     assert share.max() < 0.52
-    discs = draw_covers(places, (64, 48), generator, OcclusionSettings(**{**off, "part": 1.0}))
-    assert covered_at(discs, places).any(1).all(), "a part is a disc about a joint"
-    assert 0 < draw_covers(places, (64, 48), generator).float().mean() < 0.6
+    discs = draw_occlusions(places, (64, 48), generator, OcclusionSettings(**{**off, "part": 1.0}))
+    assert occluded_at(discs, places).any(1).all(), "a part is a disc about a joint"
+    assert 0 < draw_occlusions(places, (64, 48), generator).float().mean() < 0.6
 
 
 def test_covers_are_repeatable():
     places = torch.rand(5, 24, 2)
-    first, second = (draw_covers(places, (64, 48), torch.Generator().manual_seed(3)) for _ in range(2))
+    first, second = (draw_occlusions(places, (64, 48), torch.Generator().manual_seed(3)) for _ in range(2))
     assert (first == second).all()
 
 
@@ -148,14 +148,14 @@ def test_points_outside_count_as_covered():
     covers = torch.zeros(1, 64, 48, dtype=torch.bool)
     covers[0, :32] = True
     places = torch.tensor([[[0.5, 0.2], [0.5, 0.8], [1.2, 0.8], [0.5, -0.1]]])
-    assert covered_at(covers, places).tolist() == [[True, False, True, True]]
+    assert occluded_at(covers, places).tolist() == [[True, False, True, True]]
 
 
 def test_painting_changes_only_what_is_covered():
     images = torch.rand(2, 3, 64, 48)
     covers = torch.zeros(2, 64, 48, dtype=torch.bool)
     covers[:, 20:40, 10:30] = True
-    painted = paint_covers(images, covers, torch.Generator().manual_seed(0))
+    painted = paint_occlusions(images, covers, torch.Generator().manual_seed(0))
     changed = (painted != images).any(1)
     assert changed[:, 23:37, 13:27].all()
     assert not changed[:, :16].any()
