@@ -7,11 +7,11 @@ from ...records.context import StageContext
 from ...records.people import PersonTrack
 from ...records.video import Shots, Video
 from ..frames.read import Picture, read_frames
-from .crowd import Crowd, LandmarkerPool
 from .entrances import extend_backwards
 from .false_tracks import is_false_track
-from .followed import Sighting
 from .landmarker import PictureLandmarker
+from .people_tracker import LandmarkerPool, PeopleTracker
+from .person_tracker import Detection
 from .repair import repair
 from .search import Search
 from .settings import PeopleSettings
@@ -48,12 +48,12 @@ def find_people(
     seen = _follow(video, shots, settings, ctx, watch)
     scale = max(1.0, max(video.size_wh) / settings.working_side)
     tracks: list[PersonTrack] = []
-    for shot, sightings in seen:
+    for shot, detections in seen:
         frames = shots.frames(shot)
-        if not is_false_track(sightings, video.fps, len(frames), settings.shortest_s):
-            earliest = max(int(frames[~shots.blended[frames]][0]), sightings[0].frame - round(_LATE_S * video.fps))
-            sightings = extend_backwards(video, sightings, earliest, video.time_s, settings.working_side)
-            tracks.append(make_track(len(tracks), shot, repair(sightings, video.time_s), scale))
+        if not is_false_track(detections, video.fps, len(frames), settings.shortest_s):
+            earliest = max(int(frames[~shots.blended[frames]][0]), detections[0].frame - round(_LATE_S * video.fps))
+            detections = extend_backwards(video, detections, earliest, video.time_s, settings.working_side)
+            tracks.append(make_track(len(tracks), shot, repair(detections, video.time_s), scale))
     if not tracks:
         raise RecoverError(
             ErrorCode.NO_PERSON,
@@ -69,27 +69,29 @@ def _follow(
     settings: PeopleSettings,
     ctx: StageContext,
     watch: Callable[[int, Picture], None] | None,
-) -> list[tuple[int, list[Sighting]]]:
-    seen: list[tuple[int, list[Sighting]]] = []
+) -> list[tuple[int, list[Detection]]]:
+    seen: list[tuple[int, list[Detection]]] = []
     pool = LandmarkerPool()
-    crowd: Crowd | None = None
+    tracker: PeopleTracker | None = None
     shot, done = -1, 0
     try:
         with PictureLandmarker(settings.most) as finder:
             for frame, picture in read_frames(video, max_side=settings.working_side):
                 if shots.shot_id[frame] != shot:
-                    seen += [(shot, sightings) for sightings in crowd.finish()] if crowd else []
+                    seen += [(shot, detections) for detections in tracker.finish()] if tracker else []
                     shot = int(shots.shot_id[frame])
                     size_wh = picture.shape[1], picture.shape[0]
-                    crowd = Crowd(pool, Search(finder, size_wh, settings.people), size_wh, video.fps, settings)
+                    tracker = PeopleTracker(
+                        pool, Search(finder, size_wh, settings.people), size_wh, video.fps, settings
+                    )
                 if watch is not None:
                     watch(frame, picture)
                 if not shots.blended[frame]:
-                    crowd.step(picture, frame, float(video.time_s[frame]))
+                    tracker.step(picture, frame, float(video.time_s[frame]))
                 done += 1
                 if done % _PROGRESS_EVERY == 0:
                     ctx.progress(frame / len(video), done)
-            seen += [(shot, sightings) for sightings in crowd.finish()] if crowd else []
+            seen += [(shot, detections) for detections in tracker.finish()] if tracker else []
     finally:
         pool.close()
     if done < len(video):

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .followed import Followed
 from .landmarker import PictureLandmarker
+from .person_tracker import PersonTracker
 from .pose import Pose, distance
 from .pose_gate import UPSIDE_DOWN, turned_between
 from .view import View, whole_view
@@ -64,7 +64,7 @@ class Search:
         return [pose for pose in self._finder.find(picture, view) if pose.trust >= _TRUST]
 
 
-def match(people: Sequence[Followed], found: Sequence[Pose], time_s: float) -> tuple[dict[int, int], list[int]]:
+def match(people: Sequence[PersonTracker], found: Sequence[Pose], time_s: float) -> tuple[dict[int, int], list[int]]:
     """Says which of the poses found belong to whom (minimum total cost, Kuhn 1955).
 
     Args:
@@ -98,7 +98,7 @@ def match(people: Sequence[Followed], found: Sequence[Pose], time_s: float) -> t
     return again, new
 
 
-def _cost(person: Followed, pose: Pose, time_s: float) -> float:
+def _cost(person: PersonTracker, pose: Pose, time_s: float) -> float:
     """Below 1 when the pose may be this person's."""
     if not person.lost:
         apart = distance(person.last, pose)
@@ -112,7 +112,7 @@ def _cost(person: Followed, pose: Pose, time_s: float) -> float:
     return (off + 0.5 * ratio + 0.2 * turned_between(pose, person.last) / np.pi) / 1.7
 
 
-def _upright_instead(person: Followed, found: Sequence[Pose], taken: set[int]) -> int | None:
+def _upright_instead(person: PersonTracker, found: Sequence[Pose], taken: set[int]) -> int | None:
     if person.current is None or abs(person.current.turn) < UPSIDE_DOWN:
         return None
     for index, pose in enumerate(found):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from inference_backend.stages.people.false_tracks import is_false_track
-from inference_backend.stages.people.followed import Sighting
+from inference_backend.stages.people.person_tracker import Detection
 from inference_backend.stages.people.pose_gate import Rejection, rejection_of
 from inference_backend.stages.people.search import _distinct, _views, match
 from inference_backend.stages.people.tracks import make_track
@@ -104,25 +104,25 @@ def test_a_wide_picture_is_searched_in_overlapping_squares(size, count):
     assert covered.min() >= 1
 
 
-def sightings(poses, first=0):
-    return [Sighting.of(first + frame, pose) for frame, pose in enumerate(poses)]
+def detections(poses, first=0):
+    return [Detection.of(first + frame, pose) for frame, pose in enumerate(poses)]
 
 
 def test_false_tracks_are_short_or_bodiless(figures):
-    solid = sightings([figures.pose()] * 30)
+    solid = detections([figures.pose()] * 30)
     assert not is_false_track(solid, 30, 300, 0.4)
     assert is_false_track(solid[:8], 30, 300, 0.4)
     assert not is_false_track(solid[:2], 30, 3, 0.4)  # a clip of three frames
-    assert is_false_track(sightings([figures.pose(trust=0.1)] * 30), 30, 300, 0.4)
-    doubtful = sightings([figures.pose(trust=0.55)] * 60)
+    assert is_false_track(detections([figures.pose(trust=0.1)] * 30), 30, 300, 0.4)
+    doubtful = detections([figures.pose(trust=0.55)] * 60)
     assert not is_false_track(doubtful, 30, 300, 0.4)
     assert is_false_track(doubtful[::2], 30, 300, 0.4)  # and there only every other frame
     assert not is_false_track(solid[::2], 30, 300, 0.4)
-    assert is_false_track(sightings([figures.pose(silhouette=False)] * 30), 30, 300, 0.4)
+    assert is_false_track(detections([figures.pose(silhouette=False)] * 30), 30, 300, 0.4)
 
 
 def test_a_track_is_contiguous_and_in_pixels_of_the_full_picture(figures):
-    seen = [Sighting.of(frame, figures.pose(x=100 + frame)) for frame in (5, 6, 9)]
+    seen = [Detection.of(frame, figures.pose(x=100 + frame)) for frame in (5, 6, 9)]
     track = make_track(3, 1, seen, scale=2.0)
     assert (track.person_id, track.shot, len(track)) == (3, 1, 5)
     assert track.frames.tolist() == [5, 6, 7, 8, 9]

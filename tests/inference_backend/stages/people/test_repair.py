@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference_backend.geometry.blazepose import LEG_PAIRS, MIRROR
-from inference_backend.stages.people.followed import Sighting
+from inference_backend.stages.people.person_tracker import Detection
 from inference_backend.stages.people.plausible_path import most_plausible_path
 from inference_backend.stages.people.repair import repair
 from inference_backend.stages.people.swaps import exchange_body, exchanged
@@ -51,11 +51,11 @@ def test_a_front_taken_for_a_back_is_put_right(figures):
     poses, times = walk(figures)
     wrong = [*range(20, 32), 50, *range(60, 75)]
     taken = [taken_for_the_back(pose) if frame in wrong else pose for frame, pose in enumerate(poses)]
-    mended = repair([Sighting.of(frame, pose) for frame, pose in enumerate(taken)], times)
-    assert [sighting.frame for sighting in mended] == list(range(90))
-    for sighting in mended:
-        np.testing.assert_allclose(sighting.pose.keypoints, poses[sighting.frame].keypoints)
-        np.testing.assert_allclose(sighting.pose.world, poses[sighting.frame].world)
+    mended = repair([Detection.of(frame, pose) for frame, pose in enumerate(taken)], times)
+    assert [detection.frame for detection in mended] == list(range(90))
+    for detection in mended:
+        np.testing.assert_allclose(detection.pose.keypoints, poses[detection.frame].keypoints)
+        np.testing.assert_allclose(detection.pose.world, poses[detection.frame].world)
 
 
 def test_exchanging_twice_changes_nothing(figures):
@@ -116,14 +116,14 @@ def test_legs_that_change_sides_for_a_moment_are_put_right(figures):
         replace(pose, keypoints=pose.keypoints[order], world=pose.world[order]) if frame in wrong else pose
         for frame, pose in enumerate(poses)
     ]
-    mended = repair([Sighting.of(frame, pose) for frame, pose in enumerate(taken)], times)
+    mended = repair([Detection.of(frame, pose) for frame, pose in enumerate(taken)], times)
     assert len(mended) == 90
-    for sighting in mended:
-        np.testing.assert_allclose(sighting.pose.keypoints, poses[sighting.frame].keypoints)
+    for detection in mended:
+        np.testing.assert_allclose(detection.pose.keypoints, poses[detection.frame].keypoints)
 
 
 def test_legs_that_cross_are_left_alone(figures):
     poses, times = walk(figures, yaw=np.pi / 2)  # from the side, where the legs pass each other
-    mended = repair([Sighting.of(frame, pose) for frame, pose in enumerate(poses)], times)
-    for sighting in mended:
-        np.testing.assert_allclose(sighting.pose.keypoints, poses[sighting.frame].keypoints)
+    mended = repair([Detection.of(frame, pose) for frame, pose in enumerate(poses)], times)
+    for detection in mended:
+        np.testing.assert_allclose(detection.pose.keypoints, poses[detection.frame].keypoints)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .false_tracks import is_unsupported
-from .followed import Followed, Sighting
 from .landmarker import PersonLandmarker
+from .person_tracker import Detection, PersonTracker
 from .pose import Pose, distance
 from .search import Search, match
 from .settings import PeopleSettings
@@ -41,7 +41,7 @@ class LandmarkerPool:
             landmarker.close()
 
 
-class Crowd:
+class PeopleTracker:
     """The people of one shot.
 
     Args:
@@ -62,8 +62,8 @@ class Crowd:
         self._interval = max(4, round(settings.search_s * fps))
         self._probation = max(8, round(_PROBATION_S * fps))
         self._since_search = 0
-        self._people: list[Followed] = []
-        self._gone: list[list[Sighting]] = []
+        self._people: list[PersonTracker] = []
+        self._gone: list[list[Detection]] = []
         self._started = False
 
     def step(self, picture: NDArray[np.uint8], frame: int, time_s: float) -> None:
@@ -85,22 +85,22 @@ class Crowd:
             self._take_in(picture, frame, time_s, found)
         self._let_go(frame, time_s)
 
-    def finish(self) -> list[list[Sighting]]:
+    def finish(self) -> list[list[Detection]]:
         """What was seen of everybody, in order of appearance; the landmarkers go back to the pool."""
         for person in self._people:
-            self._gone.append(person.sightings)
+            self._gone.append(person.detections)
             self._pool.give_back(person.landmarker)
         self._people = []
-        return sorted(self._gone, key=lambda sightings: sightings[0].frame)
+        return sorted(self._gone, key=lambda detections: detections[0].frame)
 
     def _room(self) -> bool:
         return len(self._people) < self._settings.most or any(person.lost for person in self._people)
 
-    def _others(self, person: Followed) -> list[Pose]:
+    def _others(self, person: PersonTracker) -> list[Pose]:
         return [other.current for other in self._people if other is not person and other.current is not None]
 
     def _separate(self) -> None:
-        """Takes a sighting back where two people came out as the same one."""
+        """Takes a detection back where two people came out as the same one."""
         there = [person for person in self._people if person.current is not None]
         for index, one in enumerate(there):
             for other in there[index + 1 :]:
@@ -115,7 +115,7 @@ class Crowd:
         for pose in new:
             if len(self._people) >= self._settings.most:
                 return
-            person = Followed(self._pool.take(), self._size_wh)
+            person = PersonTracker(self._pool.take(), self._size_wh)
             if person.begin(picture, frame, time_s, found[pose], self._others(person)) is None:
                 self._people.append(person)
             else:
@@ -123,10 +123,10 @@ class Crowd:
 
     def _let_go(self, frame: int, time_s: float) -> None:
         for person in [person for person in self._people if person.lost]:
-            watched = frame - person.sightings[0].frame
-            is_false = self._probation <= watched <= 4 * self._probation and is_unsupported(person.sightings, frame)
+            watched = frame - person.detections[0].frame
+            is_false = self._probation <= watched <= 4 * self._probation and is_unsupported(person.detections, frame)
             if is_false or person.elapsed(time_s) > self._settings.longest_gap_s:
                 self._people.remove(person)
                 self._pool.give_back(person.landmarker)
                 if not is_false:
-                    self._gone.append(person.sightings)
+                    self._gone.append(person.detections)

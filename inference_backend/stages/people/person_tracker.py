@@ -19,7 +19,7 @@ _KEEP_MARGIN: Final = 0.35  # of the box, around where the person must be
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Detection:
     """One accepted picture of a person.
 
     Attributes:
@@ -35,19 +35,19 @@ class Sighting:
     support: float
 
     @classmethod
-    def of(cls, frame: int, pose: Pose) -> "Sighting":
-        """A sighting from what the landmarker returned; lets go of the large silhouette."""
+    def of(cls, frame: int, pose: Pose) -> "Detection":
+        """A detection from what the landmarker returned; lets go of the large silhouette."""
         return cls(frame, replace(pose, silhouette=None), pose.packed_mask(), pose.support)
 
 
 @dataclass
-class Followed:
+class PersonTracker:
     """A person, their landmarker and all that was seen of them.
 
     Attributes:
         landmarker: follows this person alone.
         size_wh: width and height of the working picture.
-        sightings: accepted pictures in order of time.
+        detections: accepted pictures in order of time.
         current: the pose in the picture last looked at, with its silhouette; None when the person was not found.
         surprise: how far that pose is from what was expected, in body heights.
         restarts: how often the landmarker was started again.
@@ -55,7 +55,7 @@ class Followed:
 
     landmarker: PersonLandmarker
     size_wh: tuple[int, int]
-    sightings: list[Sighting] = field(default_factory=list)
+    detections: list[Detection] = field(default_factory=list)
     current: Pose | None = None
     surprise: float = 0.0
     restarts: int = 0
@@ -67,7 +67,7 @@ class Followed:
     @property
     def last(self) -> Pose:
         """The last accepted pose."""
-        return self.sightings[-1].pose
+        return self.detections[-1].pose
 
     @property
     def lost(self) -> bool:
@@ -156,20 +156,20 @@ class Followed:
         return pose, rejection
 
     def take_back(self) -> None:
-        """Forgets the last sighting: it belonged to somebody else."""
-        self.sightings.pop()
+        """Forgets the last detection: it belonged to somebody else."""
+        self.detections.pop()
         self.current = None
         self._lost += 1
         self.landmarker.forget()
 
     def _accept(self, frame: int, time_s: float, pose: Pose) -> None:
         self.current = pose
-        if self.sightings:
+        if self.detections:
             shifted = self.last.keypoints + self.expected_shift(time_s)
             self.surprise = float(np.linalg.norm(pose.keypoints - shifted, axis=1).mean()) / self.last.height
             step = (pose.centre - self.last.centre) / max(self.elapsed(time_s), 1e-3)
             self._velocity = step if self._lost else 0.5 * self._velocity + 0.5 * step
-        self.sightings.append(Sighting.of(frame, pose))
+        self.detections.append(Detection.of(frame, pose))
         self._time_s, self._lost = time_s, 0
 
 
