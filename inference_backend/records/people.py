@@ -21,7 +21,7 @@ class PersonTrack:
             or where what was found was rejected (another person, upside down, ...); the arrays are NaN / 0 there.
         box: float32 `[N,4]`, x0 y0 x1 y1 in pixels of the upright frame; interpolated where not seen.
         keypoints: float32 `[N,33,2]`, BlazePose landmarks in pixels of the upright frame (distorted, as in the image).
-        visibility: float32 `[N,33]`, MediaPipe's own 0..1. A weak witness: an input to weigh, never a gate.
+        visibility: float32 `[N,33]`, MediaPipe's own 0..1. A weak cue: an input to weigh, never a gate.
         keypoints_world: float32 `[N,33,3]`, MediaPipe's world landmarks: metres, origin at the hips' midpoint,
             camera-like axes (x right, y down, z forward) in the view of the person's own region.
         mask: uint8 `[N,64,6]`, silhouette inside `box` at 48 x 64, rows packed to bits; zeros where unknown.

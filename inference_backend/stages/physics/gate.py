@@ -33,7 +33,7 @@ def segments(start: int, end: int, time_s: Array, seconds: float) -> list[tuple[
     return [(int(a), int(b)) for a, b in pairwise(borders) if b > a]
 
 
-def judge(
+def assess(
     segment: tuple[int, int],
     done: NDArray[np.bool_],
     joints_deg: Array,

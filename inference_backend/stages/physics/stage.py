@@ -106,7 +106,7 @@ def apply_physics(
     pelvis_m = np.linalg.norm(moved.transl - motion.transl, axis=1)
     pieces = [piece for run in runs for piece in gate.segments(*run, time_s, settings.segment_s)]
     verdicts = [
-        gate.judge(piece, done, np.maximum(joints_deg, trunk_deg), pelvis_m, old, new, settings) for piece in pieces
+        gate.assess(piece, done, np.maximum(joints_deg, trunk_deg), pelvis_m, old, new, settings) for piece in pieces
     ]
     accepted = np.zeros(count, bool)
     for verdict in verdicts:

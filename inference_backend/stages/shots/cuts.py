@@ -26,22 +26,22 @@ def structure(grey: NDArray[np.uint8]) -> Small:
     return picture - cv2.GaussianBlur(picture, (0, 0), _DETAIL_SIGMA)
 
 
-def likeness(one: Small, other: Small) -> float:
+def similarity(one: Small, other: Small) -> float:
     """Correlation of two structures, -1..1."""
     power = float((one * one).sum()) * float((other * other).sum())
     return float((one * other).sum()) / np.sqrt(power) if power > 0 else 1.0
 
 
-def likeness_shifted(one: Small, other: Small) -> float:
+def similarity_shifted(one: Small, other: Small) -> float:
     """The same after the shift of the whole picture that makes them most alike (phase correlation)."""
     window = cv2.createHanningWindow(one.shape[::-1], cv2.CV_32F)
     (dx, dy), _ = cv2.phaseCorrelate(one, other, window)
     height, width = one.shape
     if abs(dx) > 0.4 * width or abs(dy) > 0.4 * height:
-        return likeness(one, other)
+        return similarity(one, other)
     back = cv2.warpAffine(other, np.float64([[1, 0, dx], [0, 1, dy]]), (width, height), flags=cv2.WARP_INVERSE_MAP)
     x, y = (slice(max(0, -round(d)), size - max(0, round(d))) for d, size in ((dx, width), (dy, height)))
-    return max(likeness(one, other), likeness(one[y, x], back[y, x]))
+    return max(similarity(one, other), similarity(one[y, x], back[y, x]))
 
 
 def is_cut(before: list[Small], after: list[Small]) -> bool:
@@ -51,17 +51,17 @@ def is_cut(before: list[Small], after: list[Small]) -> bool:
         before: the last pictures before the place in question, in order of time; at least one.
         after: the pictures that follow; at least one.
     """
-    across = likeness(before[-1], after[0])
+    across = similarity(before[-1], after[0])
     if across > _UNLIKE:
         return False
     # Cheap test passed: look closer. No picture of one side may return on the other (a flash, something passing).
-    across = max(likeness_shifted(one, other) for one in before[-2:] for other in after[:3])
+    across = max(similarity_shifted(one, other) for one in before[-2:] for other in after[:3])
     if across > _UNLIKE:
         return False
-    inside = [likeness_shifted(a, b) for run in (before, after) for a, b in pairwise(run)]
+    inside = [similarity_shifted(a, b) for run in (before, after) for a, b in pairwise(run)]
     return not inside or min(inside) > across + _CONTRAST
 
 
 def is_same_scene(one: Small, other: Small) -> bool:
     """Whether two pictures show the same scene from the same place, roughly."""
-    return likeness_shifted(one, other) > _ALIKE
+    return similarity_shifted(one, other) > _ALIKE

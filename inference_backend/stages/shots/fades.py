@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .cuts import likeness, structure
+from .cuts import similarity, structure
 
 Grey = NDArray[np.uint8]
 
@@ -98,7 +98,7 @@ def find_fade(window: Sequence[Grey], centre: int, fps: float) -> Fade | None:
 
 def _same_structure(one: Grey, other: Grey) -> bool:
     """Whether two pictures differ by their light only."""
-    return likeness(structure(one), structure(other)) > 0.5
+    return similarity(structure(one), structure(other)) > 0.5
 
 
 def _extent(window: Sequence[Grey], centre: int, half: int) -> tuple[int, int]:

@@ -27,8 +27,8 @@ _UNSEEN = 1e-3
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one person tells of a carried camera's way, N frames.
+class CameraCue:
+    """What one person says of a carried camera's path, N frames.
 
     Attributes:
         frames: int `[N]`, clip frames.
@@ -43,7 +43,7 @@ class Seen:
     confidence: Array
 
 
-def camera_way(people: list[Seen], start: Array, frames: NDArray[np.int64], time_s: Array) -> Array:
+def camera_path(people: list[CameraCue], start: Array, frames: NDArray[np.int64], time_s: Array) -> Array:
     """The places `[T,3]` of a shot's camera in the world, metres.
 
     Each person says how the camera moved from frame to frame: their path less the arm from the camera to them. What
@@ -97,9 +97,9 @@ def follow_people(
         own = fuse(
             prior.path, prior.path, sure, prior.sigma_v, level, person.time_s, _HEIGHT_S, _HEIGHT_S, there.floor()
         )
-        seen.append(Seen(person.motion.frames, own, _arm(evidence, person.motion, world, body), person.confidence))
+        seen.append(CameraCue(person.motion.frames, own, _arm(evidence, person.motion, world, body), person.confidence))
     position = world.cam_pos_world.copy()
-    position[frames] = camera_way(seen, position[frames[0]], frames, video.time_s[frames])
+    position[frames] = camera_path(seen, position[frames[0]], frames, video.time_s[frames])
     moved = [person.moved_to(own.arm + position[own.frames]) for (person, _, _), own in zip(people, seen, strict=True)]
     return replace(world, cam_pos_world=position), moved
 

@@ -19,7 +19,7 @@ from ..layers.precision import mixed_precision
 from .image_encoder import ImageEncoder, sine_positions
 
 
-class FirstGuess(NamedTuple):
+class InitialEstimate(NamedTuple):
     """What the decoder's heads speak relative to.
 
     Attributes:
@@ -50,7 +50,7 @@ class ImageFeatures(NamedTuple):
     weak: Tensor
     rotation: Tensor
     translation: Tensor
-    guess: FirstGuess
+    guess: InitialEstimate
     uncertainty: LandmarkUncertainty | None = None
 
 
@@ -194,9 +194,9 @@ class DstFormer(nn.Module):
             x = self.img_transformer(x, ignore)
         x = x.unflatten(0, lead)
         weak = self.img_traj_regressor(x[:, :, -1].float())
-        guess = FirstGuess(box)
+        guess = InitialEstimate(box)
         if prediction is not None:
-            weak, guess = weak + prediction.weak, FirstGuess(box, prediction.weak, self.latents_of(prediction))
+            weak, guess = weak + prediction.weak, InitialEstimate(box, prediction.weak, self.latents_of(prediction))
         return ImageFeatures(x[:, :, :-1], weak, *full_camera(weak, box), guess)
 
     def _embed_evidence(self, evidence: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -242,7 +242,7 @@ class DstFormer(nn.Module):
         canonical: Tensor,
         camera: Tensor,
         plain: bool = False,
-        guess: FirstGuess | None = None,
+        guess: InitialEstimate | None = None,
     ) -> Decoded:
         """The cross-modal decoder.
 
@@ -269,7 +269,7 @@ class DstFormer(nn.Module):
         return x + self.d_pos_enc[:, :, row]
 
     def decoder_heads(
-        self, pose: Tensor, canonical: Tensor, camera: Tensor, guess: FirstGuess | None = None
+        self, pose: Tensor, canonical: Tensor, camera: Tensor, guess: InitialEstimate | None = None
     ) -> Decoded:
         """Final features `[B,T,P,C]`, `[B,T,C]`, `[B,T,C]` to what they say, in float32; `guess` as for `decode`."""
         logits, trajectory = self.d_pose_regressor(pose.float()), self.d_traj_regressor(camera.float())

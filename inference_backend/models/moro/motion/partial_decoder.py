@@ -13,7 +13,7 @@ from torch.nn import functional
 from ..layers.attention import TOKENS_AT_ONCE
 from ..layers.dual_stream import DualBlock
 from ..layers.precision import mixed_precision
-from .dst_former import Decoded, DstFormer, FirstGuess
+from .dst_former import Decoded, DstFormer, InitialEstimate
 
 
 class PartialDecoder:
@@ -28,7 +28,7 @@ class PartialDecoder:
     """
 
     def __init__(
-        self, network: DstFormer, image: Tensor, camera: Tensor, cache_bytes: int, guess: FirstGuess | None = None
+        self, network: DstFormer, image: Tensor, camera: Tensor, cache_bytes: int, guess: InitialEstimate | None = None
     ) -> None:
         self.network, self.guess = network, guess
         self.tokens = network.config.tokenizer.tokens

@@ -14,7 +14,7 @@ from ....geometry.blazepose import LANDMARKS
 from ....protocol.skeleton import BODY_JOINTS, JOINTS
 from .figure import Figure
 
-_RIDERS: Final[dict[str, str]] = {
+_JOINT_OF_PART: Final[dict[str, str]] = {
     "shoulder": "collar", "elbow": "shoulder", "wrist": "elbow", "pinky": "wrist", "index": "wrist", "thumb": "wrist",
     "hip": "pelvis", "knee": "hip", "ankle": "knee", "heel": "ankle", "foot_index": "foot",
 }  # fmt: skip
@@ -75,7 +75,7 @@ def figure_of(body: Body) -> Figure:
         joints_by_beta[:body_joints],
         torch.stack(points),
         torch.stack(points_by_beta),
-        torch.tensor([rider_of(landmark) for landmark in LANDMARKS]),
+        torch.tensor([joint_of(landmark) for landmark in LANDMARKS]),
     )
 
 
@@ -87,10 +87,10 @@ def place_of(landmark: str) -> str:
     return f"{side}_{part}" if side else part
 
 
-def rider_of(landmark: str) -> int:
-    """The body joint that a landmark rides on."""
+def joint_of(landmark: str) -> int:
+    """The body joint that a landmark is attached to."""
     side, part = _split(landmark)
-    if part in _RIDERS:
-        joint = _RIDERS[part]
+    if part in _JOINT_OF_PART:
+        joint = _JOINT_OF_PART[part]
         return BODY_JOINTS.index(joint if joint == "pelvis" else f"{side}_{joint}")
     return BODY_JOINTS.index("head")

@@ -38,20 +38,20 @@ NAME = "moro"
 _WINDOWS_ON_CUDA = 16
 """Windows that a landmark network decodes together, which alone are too small for a GPU."""
 _FIT_SHARE = 0.1
-_LOOK_SHARE = 0.4
+_ENCODE_SHARE = 0.4
 """Parts of the progress bar: fitting the body; of the rest, the backbone where there is one."""
 
 
 class _Done:
     """Frames that each step is through with, as one fraction that never falls."""
 
-    def __init__(self, ctx: StageContext, n_frames: int, look_share: float) -> None:
-        self._ctx, self._n_frames, self._look_share = ctx, n_frames, look_share
-        self._looked = self._decoded = 0
+    def __init__(self, ctx: StageContext, n_frames: int, encode_share: float) -> None:
+        self._ctx, self._n_frames, self._encode_share = ctx, n_frames, encode_share
+        self._encoded = self._decoded = 0
 
-    def looked(self, frames: int) -> None:
+    def encoded(self, frames: int) -> None:
         """The backbone is through with so many frames."""
-        self._looked = frames
+        self._encoded = frames
         self._report()
 
     def decoded(self, frames: int) -> None:
@@ -64,7 +64,7 @@ class _Done:
         self._ctx.progress(1 - _FIT_SHARE * (1 - frames / self._n_frames), frames)
 
     def _report(self) -> None:
-        share = self._look_share * self._looked + (1 - self._look_share) * self._decoded
+        share = self._encode_share * self._encoded + (1 - self._encode_share) * self._decoded
         self._ctx.progress((1 - _FIT_SHARE) * share / self._n_frames, self._decoded)
 
 
@@ -106,8 +106,8 @@ def estimate(
     observed = observe(video, track, camera)
     n_frames = len(observed.time_s)
 
-    done = _Done(ctx, n_frames, 0.0 if reads_landmarks else _LOOK_SHARE)
-    source = _evidence(model, video, track, camera, observed, ctx, done.looked)
+    done = _Done(ctx, n_frames, 0.0 if reads_landmarks else _ENCODE_SHARE)
+    source = _evidence(model, video, track, camera, observed, ctx, done.encoded)
     guide = None if guided_by is None else guided_by(model, vertex_ids)
     steps = settings.steps or (1 if reads_landmarks else 5)
     at_once = _WINDOWS_ON_CUDA if solver == "cuda" and reads_landmarks else 1

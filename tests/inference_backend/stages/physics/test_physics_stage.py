@@ -203,7 +203,7 @@ def test_the_gate():
 
     def verdict(joints=1.0, pelvis=0.03, before=5.0, after=1.0, ok=done, **settings):
         limits = PhysicsSettings(**({"mode": "auto"} | settings))
-        return gate.judge((0, 60), ok, still + joints, still + pelvis, faults(before), faults(after), limits).reason
+        return gate.assess((0, 60), ok, still + joints, still + pelvis, faults(before), faults(after), limits).reason
 
     assert verdict() == ""
     assert verdict(joints=5.1) == "joints"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inference_backend.models.moro.evidence.window import WindowEvidence
-from inference_backend.models.moro.motion.dst_former import FirstGuess, ImageFeatures
+from inference_backend.models.moro.motion.dst_former import ImageFeatures, InitialEstimate
 from inference_backend.models.moro.recovery.decoding import (
     decode_tokens,
     least_certain,
@@ -122,7 +122,7 @@ def test_clips_in_a_batch_do_not_mix(landmark_network, near):
     both = features(landmark_network, 10, batch=2)
     together = decode_tokens(landmark_network, both)
     for i in range(2):
-        guess = FirstGuess(both.guess.box[i : i + 1])
+        guess = InitialEstimate(both.guess.box[i : i + 1])
         alone = decode_tokens(landmark_network, ImageFeatures(*(x[i : i + 1] for x in both[:4]), guess))
         assert torch.equal(together.ids[i : i + 1], alone.ids)
         near(together.rotation[i : i + 1], alone.rotation)
