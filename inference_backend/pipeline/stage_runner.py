@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..protocol.errors import Cancelled, ErrorCode, RecoverError
 from ..records.context import StageContext
@@ -16,12 +16,14 @@ from .progress import JobProgress
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Output:
+class Output(Generic[T]):
     """What a stage made, and the key that says from what."""
 
-    value: Any
+    value: T
     key: str
 
 
@@ -51,13 +53,13 @@ class StageRunner:
         self,
         stage: str,
         version: int,
-        work: Callable[[StageContext], Any],
+        work: Callable[[StageContext], T],
         *,
         inputs: Sequence[str],
         settings: Any,
         weights: str = "",
         part: tuple[float, float] = (0.0, 1.0),
-    ) -> Output:
+    ) -> Output[T]:
         """The output of a stage.
 
         Args:
