@@ -28,5 +28,5 @@ def common_figure(body: Body) -> Figure:
         own.joints_by_beta,
         torch.cat([own.joints, own.points[_PLACES]]),
         torch.cat([own.joints_by_beta, own.points_by_beta[_PLACES]]),
-        torch.cat([torch.tensor([max(parent, 0) for parent in BODY_PARENTS]), own.riders[_PLACES]]),
+        torch.cat([torch.tensor([max(parent, 0) for parent in BODY_PARENTS]), own.point_joints[_PLACES]]),
     )

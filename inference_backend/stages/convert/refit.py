@@ -68,9 +68,9 @@ def refit(source: Figure, target: Figure, pose: Pose) -> Pose:
 def _shape_at_rest(source: Figure, target: Figure, betas: Tensor) -> Tensor:
     """Betas with which the rest pose's points, each seen from the joint that it rides on, are nearest: linear."""
     joints, points = source.rest(betas)
-    wanted = points - joints[source.riders]
-    by_beta = (target.points_by_beta - target.joints_by_beta[target.riders]).flatten(0, 1)
-    missing = (wanted - (target.points - target.joints[target.riders])).flatten()
+    wanted = points - joints[source.point_joints]
+    by_beta = (target.points_by_beta - target.joints_by_beta[target.point_joints]).flatten(0, 1)
+    missing = (wanted - (target.points - target.joints[target.point_joints])).flatten()
     normal = by_beta.T @ by_beta / _POSITION_M**2 + torch.eye(by_beta.shape[1], dtype=by_beta.dtype) / _BETA**2
     return torch.linalg.solve(normal, by_beta.T @ missing / _POSITION_M**2)
 

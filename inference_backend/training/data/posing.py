@@ -42,7 +42,7 @@ class PosedBody:
         figure = figure_of(body)
         self._points = figure.points.to(body.v_template)
         self._points_by_beta = figure.points_by_beta.to(body.v_template)
-        self._riders = figure.riders.to(body.v_template.device)
+        self._point_joints = figure.point_joints.to(body.v_template.device)
 
     def pose(self, betas: Tensor, rotations: Tensor) -> Posed:
         """Forward kinematics with the pelvis at the origin: `betas [...,10]`, `rotations [...,22,3,3]`, root first."""
@@ -56,9 +56,9 @@ class PosedBody:
     def landmarks(self, betas: Tensor, posed: Posed) -> Tensor:
         """BlazePose's landmarks `[...,33,3]` about the pelvis: `betas [...,10]`, `posed` from `pose`."""
         points = self._points + torch.einsum("pik,...k->...pi", self._points_by_beta, betas)
-        arms = points - self.body.rest_joints(betas)[..., self._riders, :]
-        return posed.joints[..., self._riders, :] + self.carried(posed, arms)
+        arms = points - self.body.rest_joints(betas)[..., self._point_joints, :]
+        return posed.joints[..., self._point_joints, :] + self.carried(posed, arms)
 
     def carried(self, posed: Posed, vectors: Tensor) -> Tensor:
         """Vectors `[...,33,3]` at the landmarks of the body at rest, turned with what they ride on."""
-        return (posed.rotations[..., self._riders, :, :] @ vectors[..., None])[..., 0]
+        return (posed.rotations[..., self._point_joints, :, :] @ vectors[..., None])[..., 0]

@@ -98,13 +98,13 @@ def _figure(body: Body) -> Figure:
     soles = [body.points[f"{side}_{name}"] for side in ("left", "right") for name in _SOLES]
     owner = body.lbs_weights[soles][:, :22].argmax(1)
     # A joint as a point moves with its parent, like the end of the bone that leads to it.
-    riders = torch.tensor([max(p, 0) for p in BODY_PARENTS])
+    point_joints = torch.tensor([max(p, 0) for p in BODY_PARENTS])
     return Figure(
         joints,
         by_beta,
         torch.cat((joints, body.v_template[soles].double())),
         torch.cat((by_beta, body.shapedirs[soles].double())),
-        torch.cat((riders, owner)),
+        torch.cat((point_joints, owner)),
     )
 
 

@@ -28,18 +28,18 @@ class Figure:
     Attributes:
         joints, joints_by_beta: `[22,3]`, `[22,3,B]`, metres in the rest pose.
         points, points_by_beta: `[P,3]`, `[P,3,B]`.
-        riders: int64 `[P]`, the joint that each point rides on.
+        point_joints: int64 `[P]`, the joint that each point is attached to.
     """
 
     joints: Tensor
     joints_by_beta: Tensor
     points: Tensor
     points_by_beta: Tensor
-    riders: Tensor
+    point_joints: Tensor
     above: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "above", _ancestors()[self.riders])
+        object.__setattr__(self, "above", _ancestors()[self.point_joints])
 
     def rest(self, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Joints `[...,22,3]` and points `[...,P,3]` of the rest pose for `betas [...,B]`."""
@@ -61,8 +61,8 @@ class Figure:
         rest_joints, rest_points = self.rest(betas)
         joints, turned = _TREE(rest_joints, rotations)
         joints = joints + (pelvis - rest_joints[..., 0, :])[..., None, :]
-        arms = rest_points - rest_joints[..., self.riders, :]
-        points = joints[..., self.riders, :] + (turned[..., self.riders, :, :] @ arms[..., None])[..., 0]
+        arms = rest_points - rest_joints[..., self.point_joints, :]
+        points = joints[..., self.point_joints, :] + (turned[..., self.point_joints, :, :] @ arms[..., None])[..., 0]
         return joints, points, turned
 
     def by_turn(self, points: Tensor, joints: Tensor, axes: Tensor) -> Tensor:
@@ -91,5 +91,5 @@ class Figure:
             if parent >= 0:
                 moved.append(moved[parent] + turned[..., parent, :, :] @ bones[j])
         joints = torch.stack(moved, dim=-3)
-        arms = self.points_by_beta - self.joints_by_beta[self.riders]
-        return joints[..., self.riders, :, :] + turned[..., self.riders, :, :] @ arms
+        arms = self.points_by_beta - self.joints_by_beta[self.point_joints]
+        return joints[..., self.point_joints, :, :] + turned[..., self.point_joints, :, :] @ arms
