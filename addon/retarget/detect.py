@@ -5,7 +5,8 @@ import numpy as np
 
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from ..core.retarget.bone_map import BoneMap, apply_preset, best_preset
-from ..core.retarget.structure import Bone, find_body
+from ..core.retarget.bone_tree import Bone
+from ..core.retarget.structure import find_body
 from .presets_folder import all_presets, preset_named
 from .settings import AUTOMATIC, BY_STRUCTURE
 
