@@ -56,6 +56,12 @@ def directions(up: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     return forward, np.cross(forward, up)
 
 
+def camera_to_world(up: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation `[3,3]` of camera axes to those of the world: y up, the camera looks towards -z."""
+    forward, right = directions(up)
+    return np.stack([right, up, -forward])
+
+
 def from_angles(tilt_deg: float, roll_deg: float) -> Vertical:
     """Up of a camera that looks down by `tilt_deg` and is rolled clockwise by `roll_deg`."""
     tilt, roll = np.deg2rad([tilt_deg, roll_deg])

@@ -10,8 +10,9 @@ from inference_backend.geometry.stature import resized
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.records.context import StageContext
 from inference_backend.records.video import Shots
+from inference_backend.stages.world.floors import DEFAULT_HEIGHT_M
 from inference_backend.stages.world.settings import WorldSettings
-from inference_backend.stages.world.stage import DEFAULT_HEIGHT_M, place_in_world
+from inference_backend.stages.world.stage import place_in_world
 
 EYE = np.array([0.3, 1.6, 6.0])
 
