@@ -2,7 +2,7 @@
 
 Each layer sends the same input through a spatial-then-temporal and a temporal-then-spatial block and fuses the two
 outputs with weights learned for each token. The plain forward pass is here; the one that decoding uses, which leaves
-out what does not change, is in `partial_decoder`.
+out what does not change, is in `motion.partial_decoder`.
 """
 
 import torch
