@@ -1,7 +1,8 @@
 """The physics stage: a simulated body follows the motion, and what it does better is kept."""
 
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,11 +75,74 @@ def apply_physics(
     if not runs:
         ctx.note(f"Person {motion.person_id} does not stand on the floor anywhere, so physics was left out for them.")
         return motion, _nothing(motion)
-    humanoid = make_humanoid(body, motion.betas)
+    simulated = _simulate_runs(simulate, make_humanoid(body, motion.betas), motion, time_s, runs, settings, ctx)
+    moved = simulated.motion
+    pinning = replace(lock, smoothing_s=0.0)
+    final = lock_feet(video, moved, contacts, body, pinning, StageContext())
+    old, new = (_faults(soles, m, contacts, time_s) for m in (motion, final))
+    joints_deg = joint_deviation(motion.body_pose, moved.body_pose)
+    trunk_deg = joint_deviation(motion.global_orient[:, None], moved.global_orient[:, None])
+    pelvis_m = np.linalg.norm(moved.transl - motion.transl, axis=1)
+    pieces = [piece for run in runs for piece in gate.segments(*run, time_s, settings.segment_s)]
+    verdicts = [
+        gate.assess(piece, simulated.done, np.maximum(joints_deg, trunk_deg), pelvis_m, old, new, settings)
+        for piece in pieces
+    ]
+    accepted = np.zeros(count, bool)
+    for verdict in verdicts:
+        accepted[verdict.start : verdict.end] = not verdict.reason
+    out = motion
+    if accepted.any():
+        orient, pose, transl = gate.blend(motion, moved, gate.weights(accepted, time_s))
+        mixed = replace(motion, global_orient=orient, body_pose=pose, transl=transl)
+        # Once more over the blend: a contact that spans a border gets one place.
+        out = lock_feet(video, mixed, contacts, body, pinning, StageContext())
+        new = _faults(soles, out, contacts, time_s)
+    else:
+        new = old
+    ctx.progress(1.0, count)
+    tried = np.zeros(count, bool)
+    for start, end in runs:
+        tried[start:end] = True
+    assist = simulated.assist_n[simulated.done]
+    return out, PhysicsReport(
+        motion.person_id,
+        accepted,
+        tuple((verdict.start, verdict.end, verdict.reason) for verdict in verdicts),
+        tuple(simulated.fell),
+        simulated.retries,
+        (old.mean_slip(tried), new.mean_slip(tried)),
+        (float(old.penetration[tried].mean()), float(new.penetration[tried].mean())),
+        float(joints_deg[tried].mean()),
+        float(pelvis_m[tried].mean()),
+        float(assist.mean()) if len(assist) else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class _Simulated:
+    """The simulated body's motion, and how it went: `done [N]` frames, `assist_n [N]`, rows at which it fell."""
+
+    motion: WorldMotion
+    done: NDArray[np.bool_]
+    assist_n: NDArray[np.float64]
+    fell: list[int]
+    retries: int
+
+
+def _simulate_runs(
+    simulate: Callable[..., Any],
+    humanoid: Any,
+    motion: WorldMotion,
+    time_s: NDArray[np.float64],
+    runs: list[tuple[int, int]],
+    settings: PhysicsSettings,
+    ctx: StageContext,
+) -> _Simulated:
+    """The motion with each of the `runs` (row of the first frame, row after the last) as the simulated body goes."""
     moved = replace(motion, **{name: getattr(motion, name).copy() for name in MOVED})
-    done = np.zeros(count, bool)
+    done, assist = np.zeros(len(time_s), bool), np.zeros(len(time_s))
     fell: list[int] = []
-    assist = np.zeros(count)
     retries = 0
     total, before = sum(end - start for start, end in runs), 0
     for start, end in runs:
@@ -98,44 +162,7 @@ def apply_physics(
     # Around a fall there is nothing to use; what went in stands there, and the gate turns the segment down.
     for name in MOVED:
         getattr(moved, name)[~done] = getattr(motion, name)[~done]
-    pinning = replace(lock, smoothing_s=0.0)
-    final = lock_feet(video, moved, contacts, body, pinning, StageContext())
-    old, new = (_faults(soles, m, contacts, time_s) for m in (motion, final))
-    joints_deg = joint_deviation(motion.body_pose, moved.body_pose)
-    trunk_deg = joint_deviation(motion.global_orient[:, None], moved.global_orient[:, None])
-    pelvis_m = np.linalg.norm(moved.transl - motion.transl, axis=1)
-    pieces = [piece for run in runs for piece in gate.segments(*run, time_s, settings.segment_s)]
-    verdicts = [
-        gate.assess(piece, done, np.maximum(joints_deg, trunk_deg), pelvis_m, old, new, settings) for piece in pieces
-    ]
-    accepted = np.zeros(count, bool)
-    for verdict in verdicts:
-        accepted[verdict.start : verdict.end] = not verdict.reason
-    out = motion
-    if accepted.any():
-        orient, pose, transl = gate.blend(motion, moved, gate.weights(accepted, time_s))
-        mixed = replace(motion, global_orient=orient, body_pose=pose, transl=transl)
-        # Once more over the blend: a contact that spans a border gets one place.
-        out = lock_feet(video, mixed, contacts, body, pinning, StageContext())
-        new = _faults(soles, out, contacts, time_s)
-    else:
-        new = old
-    ctx.progress(1.0, count)
-    tried = np.zeros(count, bool)
-    for start, end in runs:
-        tried[start:end] = True
-    return out, PhysicsReport(
-        motion.person_id,
-        accepted,
-        tuple((verdict.start, verdict.end, verdict.reason) for verdict in verdicts),
-        tuple(fell),
-        retries,
-        (old.mean_slip(tried), new.mean_slip(tried)),
-        (float(old.penetration[tried].mean()), float(new.penetration[tried].mean())),
-        float(joints_deg[tried].mean()),
-        float(pelvis_m[tried].mean()),
-        float(assist[done].mean()) if done.any() else 0.0,
-    )
+    return _Simulated(moved, done, assist, fell, retries)
 
 
 def _points(soles: Soles, motion: WorldMotion) -> NDArray[np.float64]:
