@@ -153,7 +153,7 @@ class Stages:
         self,
         video: Video,
         world: WorldFrame,
-        evidence: list[PoseEstimate],
+        estimates: list[PoseEstimate],
         motions: list[WorldMotion],
         body: Any,
         settings: TrajectorySettings,
@@ -163,7 +163,7 @@ class Stages:
         """See `stages.trajectory.stage.regenerate_paths`."""
         from ..stages.trajectory.stage import regenerate_paths
 
-        return regenerate_paths(video, world, evidence, motions, body, settings, ctx, carried)
+        return regenerate_paths(video, world, estimates, motions, body, settings, ctx, carried)
 
     def find_contacts(
         self, video: Video, motion: WorldMotion, body: Any, settings: ContactSettings, ctx: StageContext

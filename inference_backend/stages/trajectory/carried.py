@@ -91,22 +91,22 @@ def follow_people(
         The camera, and the people in the order given, where it saw them from there.
     """
     seen = []
-    for person, evidence, prior in people:
+    for person, estimate, prior in people:
         there = person.moved_to(prior.path)
         level, sure = np.tile([1.0, 0.0, 0.0], (len(prior.path), 1)), np.ones(len(prior.path))
         own = fuse(
             prior.path, prior.path, sure, prior.sigma_v, level, person.time_s, _HEIGHT_S, _HEIGHT_S, there.floor()
         )
-        seen.append(CameraCue(person.motion.frames, own, _arm(evidence, person.motion, world, body), person.confidence))
+        seen.append(CameraCue(person.motion.frames, own, _arm(estimate, person.motion, world, body), person.confidence))
     position = world.cam_pos_world.copy()
     position[frames] = camera_path(seen, position[frames[0]], frames, video.time_s[frames])
     moved = [person.moved_to(own.arm + position[own.frames]) for (person, _, _), own in zip(people, seen, strict=True)]
     return replace(world, cam_pos_world=position), moved
 
 
-def _arm(evidence: PoseEstimate, motion: WorldMotion, world: WorldFrame, body: Body) -> Array:
+def _arm(estimate: PoseEstimate, motion: WorldMotion, world: WorldFrame, body: Body) -> Array:
     """From the camera to the pelvis `[N,3]`, world axes, for the size that the person was given in the world."""
-    told, given = (find_soles(body, betas).joints for betas in (evidence.betas, motion.betas))
+    told, given = (find_soles(body, betas).joints for betas in (estimate.betas, motion.betas))
     size = np.linalg.norm(given[4] - given[7]) / np.linalg.norm(told[4] - told[7])
-    arm = size * (evidence.transl + told[0])
+    arm = size * (estimate.transl + told[0])
     return np.einsum("nij,nj->ni", world.R_cam_to_world[motion.frames], arm)

@@ -63,13 +63,13 @@ class Person:
 
 
 def person_of(
-    video: Video, evidence: PoseEstimate, motion: WorldMotion, body: Body, settings: TrajectorySettings, always: bool
+    video: Video, estimate: PoseEstimate, motion: WorldMotion, body: Body, settings: TrajectorySettings, always: bool
 ) -> Person:
     """A person in the world, as observed.
 
     Args:
         video: gives the time stamp of each frame.
-        evidence: for the certainty of its distance.
+        estimate: for the certainty of its distance.
         motion: in the world, of two frames or more.
         body: `body.Body`.
         settings: when to regenerate.
@@ -81,7 +81,7 @@ def person_of(
     feet = soles.heels_and_toes(joints, rotations)
     contact = detect(feet, soles.clearance[:, :2].ravel(), time_s, motion.valid, ContactSettings())
     confidence = confidence_of(motion.valid, motion.confidence)
-    wanted = triggered(confidence, evidence.depth_sigma, _slip(feet, contact, time_s), time_s, settings) | always
+    wanted = triggered(confidence, estimate.depth_sigma, _slip(feet, contact, time_s), time_s, settings) | always
     wanted &= bool(motion.valid.any())  # else there is nothing to tie a path to
     return Person(motion, time_s, soles, joints, feet, contact, confidence, wanted)
 

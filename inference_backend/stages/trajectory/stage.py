@@ -34,7 +34,7 @@ _BATCH = 16
 def regenerate_paths(
     video: Video,
     world: WorldFrame,
-    evidence: list[PoseEstimate],
+    estimates: list[PoseEstimate],
     motions: list[WorldMotion],
     body: Body,
     settings: TrajectorySettings,
@@ -46,7 +46,7 @@ def regenerate_paths(
     Args:
         video: gives the time stamp of each frame.
         world: where the camera stands.
-        evidence: of each person, for the certainty of its distance.
+        estimates: of each person, for the certainty of its distance.
         motions: the same people in the world, in the same order; poses and shapes are kept.
         body: `body.Body`.
         settings: trigger, weights, crossover times.
@@ -72,7 +72,7 @@ def regenerate_paths(
     carried = carried if carried and file is not None else {}
     people = {
         i: person_of(video, own, motion, body, settings, motion.shot in carried)
-        for i, (own, motion) in enumerate(zip(evidence, motions, strict=True))
+        for i, (own, motion) in enumerate(zip(estimates, motions, strict=True))
         if len(motion.frames) > 1 and _is_finite(motion)
     }
     chosen = [i for i, person in people.items() if person.regenerate.any()]
@@ -83,7 +83,7 @@ def regenerate_paths(
     by_person = dict(zip(chosen, priors, strict=True))
     for shot, frames in carried.items():
         if own := [i for i in chosen if people[i].motion.shot == shot]:
-            told = [(people[i], evidence[i], by_person[i]) for i in own]
+            told = [(people[i], estimates[i], by_person[i]) for i in own]
             world, moved = follow_people(told, frames, video, world, body)
             people |= dict(zip(own, moved, strict=True))
     out, reports = list(motions), [_untouched(motion) for motion in motions]

@@ -137,7 +137,7 @@ class SyntheticStages(Stages):
         ]
         return WorldFrame(np.tile(flip, (T, 1, 1)), np.zeros((T, 3)), (True,), ("feet",)), placed
 
-    def regenerate_paths(self, video, world, evidence, motions, body, settings, ctx, carried=None):
+    def regenerate_paths(self, video, world, estimates, motions, body, settings, ctx, carried=None):
         self.act("trajectory", ctx)
         none = [np.zeros(len(m.frames), bool) for m in motions]
         reports = [

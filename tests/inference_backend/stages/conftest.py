@@ -104,7 +104,7 @@ class Studio:
         return roll @ tilt @ level
 
     def film(self, walk, eye, tilt_deg, roll_deg=0.0, person_id=0):
-        """The motion as evidence in the axes of a camera at `eye`."""
+        """The motion as an estimate in the axes of a camera at `eye`."""
         R = self.rotation(tilt_deg, roll_deg)
         motion, J0 = walk.motion, walk.soles.joints[0]
         pelvis = (motion.transl + J0 - eye) @ R.T

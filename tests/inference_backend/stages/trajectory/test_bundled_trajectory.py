@@ -29,12 +29,12 @@ def test_a_walk_that_a_carried_camera_follows_gets_its_path(studio, bundled):
     walk = studio.walk(seconds=5.0, speed=1.2, heading=0.5)
     count, rest = len(walk.video), walk.soles.joints[0]
     way = walk.motion.transl * [1, 0, 1] + [0.0, 1.5, 4.0]
-    evidence = studio.film(walk, way, 10.0)
+    estimate = studio.film(walk, way, 10.0)
     R = studio.rotation(10.0).T
     still = WorldFrame(np.tile(R, (count, 1, 1)), np.tile(way[0], (count, 1)), (True,), ("feet",))
-    seen = replace(walk.motion, transl=way[0] + (evidence.transl + rest) @ R.T - rest)
+    seen = replace(walk.motion, transl=way[0] + (estimate.transl + rest) @ R.T - rest)
     (out,), _, world = regenerate_paths(
-        walk.video, still, [evidence], [seen], studio.body, TrajectorySettings(), StageContext(), {0: np.arange(count)}
+        walk.video, still, [estimate], [seen], studio.body, TrajectorySettings(), StageContext(), {0: np.arange(count)}
     )
     true, found = (motion.transl[-1] - motion.transl[0] for motion in (walk.motion, out))
     assert np.linalg.norm(seen.transl[-1] - seen.transl[0]) < 0.1

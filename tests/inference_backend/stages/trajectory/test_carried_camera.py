@@ -29,21 +29,21 @@ def shot(studio):
     count = len(walk.video)
     way = walk.motion.transl * [0.9, 0.0, 0.7] + [0.5, 1.5, 4.0]
     way[:, 0] += 0.2 * np.sin(np.linspace(0, 5, count))
-    evidence = studio.film(walk, way, TILT)
+    estimate = studio.film(walk, way, TILT)
     R = studio.rotation(TILT).T
     still = WorldFrame(np.tile(R, (count, 1, 1)), np.tile(way[0], (count, 1)), (True,), ("feet",))
     rest = walk.soles.joints[0]
-    observed = way[0] + (evidence.transl + rest) @ R.T
-    return walk, way, evidence, still, replace(walk.motion, transl=observed - rest)
+    observed = way[0] + (estimate.transl + rest) @ R.T
+    return walk, way, estimate, still, replace(walk.motion, transl=observed - rest)
 
 
 def follow(studio, shot, *, height=0.0, frames=None):
-    walk, _, evidence, still, motion = shot
-    person = person_of(walk.video, evidence, motion, studio.body, TrajectorySettings(), True)
+    walk, _, estimate, still, motion = shot
+    person = person_of(walk.video, estimate, motion, studio.body, TrajectorySettings(), True)
     path = walk.motion.transl + walk.soles.joints[0] + [3.0, height, -2.0]
     prior = Prior(path, np.full(len(path), 0.1), "network", 1, 1)
     frames = np.arange(len(path)) if frames is None else frames
-    return follow_people([(person, evidence, prior)], frames, walk.video, still, studio.body)
+    return follow_people([(person, estimate, prior)], frames, walk.video, still, studio.body)
 
 
 def test_a_body_that_tells_where_it_walks_tells_where_the_camera_went(studio, shot):
@@ -63,7 +63,7 @@ def test_standing_feet_outvote_the_height_that_a_prior_has(studio, shot):
 
 def test_without_arguments_about_shots_the_camera_stays(studio, shot, tmp_path):
     """Only shots that are named have a camera that goes. A network that was never trained says that nobody moves."""
-    walk, _, evidence, still, motion = shot
+    walk, _, estimate, still, motion = shot
     torch.manual_seed(0)
     path = tmp_path / "trajectory.safetensors"
     config = TrajectoryConfig(dim=32, layers=2, heads=4, ffn=48, condition=16, rates=True)
@@ -71,7 +71,7 @@ def test_without_arguments_about_shots_the_camera_stays(studio, shot, tmp_path):
     settings = TrajectorySettings(weights=str(path), steps=2)
 
     def run(carried):
-        return regenerate_paths(walk.video, still, [evidence], [motion], studio.body, settings, StageContext(), carried)
+        return regenerate_paths(walk.video, still, [estimate], [motion], studio.body, settings, StageContext(), carried)
 
     _, (report,), world = run({})
     assert world is still
@@ -83,17 +83,17 @@ def test_without_arguments_about_shots_the_camera_stays(studio, shot, tmp_path):
     # Whatever the network says, the person stays where the picture shows them.
     rest = walk.soles.joints[0]
     seen = np.einsum("nji,nj->ni", world.R_cam_to_world, out.transl + rest - world.cam_pos_world)
-    true = evidence.transl + rest
+    true = estimate.transl + rest
     off = np.abs(seen[:, :2] / seen[:, 2:] - true[:, :2] / true[:, 2:])
     assert off.mean() < 0.02
 
 
 def test_weights_for_comparison_are_refused(studio, shot, tmp_path):
-    walk, _, evidence, still, motion = shot
+    walk, _, estimate, still, motion = shot
     path = tmp_path / "x.safetensors"
     config = TrajectoryConfig(dim=32, layers=2, heads=4, ffn=48, condition=16, condition_of="rotations")
     save_weights(path, TrajDenoiser(config), Scale(), {})
     settings = TrajectorySettings(trigger="always", weights=str(path))
     with pytest.raises(RecoverError) as caught:
-        regenerate_paths(walk.video, still, [evidence], [motion], studio.body, settings, StageContext())
+        regenerate_paths(walk.video, still, [estimate], [motion], studio.body, settings, StageContext())
     assert caught.value.code == ErrorCode.BAD_INPUT

@@ -22,24 +22,24 @@ EYE = np.array([0.3, 1.6, 6.0])
 
 @pytest.fixture(scope="module")
 def scene(studio):
-    """A walk that a camera saw: video, camera in the world, evidence, motion."""
+    """A walk that a camera saw: video, camera in the world, estimate, motion."""
     walk = studio.walk(heading=0.6)
-    evidence = studio.film(walk, EYE, 12.0)
-    return make_scene(studio, walk, evidence)
+    estimate = studio.film(walk, EYE, 12.0)
+    return make_scene(studio, walk, estimate)
 
 
-def make_scene(studio, walk, evidence):
+def make_scene(studio, walk, estimate):
     count = len(walk.video)
     world, (motion,) = place_in_world(
         walk.video,
         studio.one_shot(count),
         studio.camera(count),
-        [evidence],
+        [estimate],
         studio.body,
         WorldSettings(tilt_deg=12.0, fuse_depth=False),
         StageContext(),
     )
-    return walk.video, world, evidence, motion
+    return walk.video, world, estimate, motion
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +52,10 @@ def weights(tmp_path_factory):
 
 
 def run(studio, scene, *, said=None, **settings):
-    video, world, evidence, motion = scene
+    video, world, estimate, motion = scene
     ctx = StageContext(note=[].append if said is None else said.append)
     (out,), (report,), _ = regenerate_paths(
-        video, world, [evidence], [motion], studio.body, TrajectorySettings(**{"trigger": "auto"} | settings), ctx
+        video, world, [estimate], [motion], studio.body, TrajectorySettings(**{"trigger": "auto"} | settings), ctx
     )
     return out, report
 
@@ -114,7 +114,7 @@ def test_guidance_ties_paths_to_the_video_earlier(studio, scene, weights):
 
 def test_standing_feet_hold_a_drifting_path(studio, scene):
     """A path that drifts by 20 cm in depth and back within a second is steadied; the true one changes little."""
-    video, world, evidence, motion = scene
+    video, world, estimate, motion = scene
     away = motion.transl - world.cam_pos_world
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     drift = 0.1 * np.sin(2 * np.pi * video.time_s / 1.5)[:, None] * away * [1, 0, 1]
@@ -122,7 +122,7 @@ def test_standing_feet_hold_a_drifting_path(studio, scene):
     true, _ = run(studio, scene, **settings)
     assert np.linalg.norm(true.transl - motion.transl, axis=1).mean() < 0.03
     drifting = replace(motion, transl=motion.transl + drift)
-    held, _ = run(studio, (video, world, evidence, drifting), **settings)
+    held, _ = run(studio, (video, world, estimate, drifting), **settings)
     before, after = (np.linalg.norm(m.transl - motion.transl, axis=1).mean() for m in (drifting, held))
     assert after < 0.7 * before
 
@@ -130,12 +130,12 @@ def test_standing_feet_hold_a_drifting_path(studio, scene):
 @pytest.mark.parametrize("network", [True, False])
 def test_somebody_who_leaves_and_comes_back(studio, scene, weights, network):
     """Two seconds without evidence: the gap and a second around it are regenerated, the rest stays as it was."""
-    video, world, evidence, motion = scene
+    video, world, estimate, motion = scene
     valid = np.ones(len(video), bool)
     valid[70:110] = False
     lost = replace(motion, valid=valid, transl=motion.transl + np.where(valid, 0, 0.4)[:, None] * [1, 0, 0])
     source = {"weights": weights, "steps": 2} if network else {"without_weights": True}
-    out, report = run(studio, (video, world, evidence, lost), **source)
+    out, report = run(studio, (video, world, estimate, lost), **source)
     rows = np.flatnonzero(report.regenerated)
     assert rows[0] == pytest.approx(40, abs=3)
     assert rows[-1] == pytest.approx(139, abs=3)
@@ -151,9 +151,9 @@ def test_somebody_who_leaves_and_comes_back(studio, scene, weights, network):
 @pytest.mark.parametrize("network", [True, False])
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_short_and_empty_tracks(studio, scene, weights, network, count):
-    video, world, evidence, motion = scene
+    video, world, estimate, motion = scene
     source = {"weights": weights, "steps": 2} if network else {"without_weights": True}
-    part = (video, world, studio.shorter(evidence, count), studio.shorter(motion, count))
+    part = (video, world, studio.shorter(estimate, count), studio.shorter(motion, count))
     out, report = run(studio, part, trigger="always", **source)
     assert out.transl.shape == (count, 3)
     assert np.isfinite(out.transl).all()
@@ -162,25 +162,25 @@ def test_short_and_empty_tracks(studio, scene, weights, network, count):
 
 @pytest.mark.parametrize("network", [True, False])
 def test_nobody_seen_and_numbers_that_are_none(studio, scene, weights, network):
-    video, world, evidence, motion = scene
+    video, world, estimate, motion = scene
     source = {"weights": weights, "steps": 2} if network else {"without_weights": True}
     unseen = replace(motion, valid=np.zeros(len(video), bool))
-    out, report = run(studio, (video, world, evidence, unseen), trigger="always", **source)
+    out, report = run(studio, (video, world, estimate, unseen), trigger="always", **source)
     assert out is unseen
     assert not report.regenerated.any()
     transl = motion.transl.copy()
     transl[3] = np.nan
     broken = replace(motion, transl=transl)
-    out, report = run(studio, (video, world, evidence, broken), trigger="always", **source)
+    out, report = run(studio, (video, world, estimate, broken), trigger="always", **source)
     assert out is broken
 
 
 def test_several_people_at_once_are_as_each_alone(studio, scene, weights):
-    video, world, evidence, motion = scene
-    short = (studio.shorter(evidence, 90), studio.shorter(motion, 90))
+    video, world, estimate, motion = scene
+    short = (studio.shorter(estimate, 90), studio.shorter(motion, 90))
     settings = TrajectorySettings(trigger="always", weights=weights, steps=2)
     both, reports, _ = regenerate_paths(
-        video, world, [evidence, short[0]], [motion, short[1]], studio.body, settings, StageContext()
+        video, world, [estimate, short[0]], [motion, short[1]], studio.body, settings, StageContext()
     )
     (alone,), _, _ = regenerate_paths(video, world, [short[0]], [short[1]], studio.body, settings, StageContext())
     np.testing.assert_allclose(both[1].transl, alone.transl, atol=1e-3)
