@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...inference_backend.protocol import messages, versions
+from ...inference_backend.protocol import message_lines, messages, versions
 from ...inference_backend.protocol.errors import ErrorCode, RecoverError
 from ..process import child
 
@@ -98,7 +98,7 @@ class BackendClient:
         """Send a message. One that no longer arrives is not an error here: `Ended` follows."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(messages.encode(message))
+            self._process.stdin.write(message_lines.encode(message))
             self._process.stdin.flush()
 
     def poll(self, limit: int = 100) -> list[messages.BackendMessage | Ended]:
@@ -154,8 +154,8 @@ class BackendClient:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             try:
-                message = messages.decode(line)
-            except messages.BadMessage as problem:
+                message = message_lines.decode(line)
+            except message_lines.BadMessage as problem:
                 message = messages.Log("warning", f"{problem} {line[:200]!r}")
             if isinstance(message, messages.BackendMessage):
                 self._received.put(message)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..pipeline.cache import default_folder
 from ..protocol.errors import RecoverError
-from ..protocol.messages import Error, encode
+from ..protocol.message_lines import encode
+from ..protocol.messages import Error
 from .arguments import build_parser
 from .exit_codes import DONE, EXIT_CODES
 

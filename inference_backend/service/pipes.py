@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
-from ..protocol.messages import MAX_LINE_BYTES, BackendMessage, encode
+from ..protocol.message_lines import MAX_LINE_BYTES, encode
+from ..protocol.messages import BackendMessage
 
 _READ_BYTES: Final[int] = 1 << 16
 

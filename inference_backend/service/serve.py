@@ -17,9 +17,9 @@ from ..pipeline.cache import StageCache
 from ..pipeline.device import choose_device
 from ..pipeline.stages import Stages
 from ..protocol.errors import ErrorCode, RecoverError
+from ..protocol.message_lines import BadMessage, decode
 from ..protocol.messages import (
     BackendMessage,
-    BadMessage,
     Cancel,
     ClientHello,
     Error,
@@ -29,7 +29,6 @@ from ..protocol.messages import (
     Queued,
     Shutdown,
     Submit,
-    decode,
 )
 from ..protocol.versions import BACKEND_VERSION, PROTOCOL_VERSION
 from .logs import forward_log, start_log

@@ -13,6 +13,7 @@ from inference_backend.cli.arguments import build_parser
 from inference_backend.cli.exit_codes import EXIT_CODES
 from inference_backend.cli.main import main
 from inference_backend.cli.recover import submit_of
+from inference_backend.protocol import message_lines as lines
 from inference_backend.protocol import messages as m
 from inference_backend.protocol.errors import ErrorCode, RecoverError
 from inference_backend.protocol.result_format import load_result
@@ -98,7 +99,7 @@ def test_wrong_options_end_with_their_status_before_any_work(tmp_path, capsys, o
 
 def test_json_says_a_wrong_option_as_a_message_too(tmp_path, capfdbinary):
     assert main(["recover", "clip.mp4", "--out", str(tmp_path / "out"), "--lock-strength", "7", "--json"]) == 2
-    message = m.decode(capfdbinary.readouterr().out)
+    message = lines.decode(capfdbinary.readouterr().out)
     assert (type(message), message.code) == (m.Error, "bad_setting")
 
 
@@ -126,7 +127,7 @@ def clip(tmp_path):
 def test_json_prints_nothing_but_messages(tmp_path, clip):
     argv, env = program(tmp_path, "recover", clip, "--out", tmp_path / "out ü", "--cache", tmp_path / "cache", "--json")
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, check=False)
-    messages = [m.decode(line) for line in done.stdout.splitlines(keepends=True)]
+    messages = [lines.decode(line) for line in done.stdout.splitlines(keepends=True)]
     assert done.returncode == 0
     assert isinstance(messages[0], m.Started)
     assert isinstance(messages[-1], m.Result)

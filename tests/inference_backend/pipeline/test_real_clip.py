@@ -13,6 +13,7 @@ import pytest
 
 from inference_backend.body.body import Body
 from inference_backend.pipeline.cache import StageCache
+from inference_backend.protocol import message_lines as lines
 from inference_backend.protocol import messages as m
 from inference_backend.protocol.result_format import load_result
 from inference_backend.service.run_job import run_job
@@ -68,7 +69,7 @@ def first(cache, clip, tmp_path_factory):
     argv += ["--start", str(RANGE["start_s"]), "--end", str(RANGE["end_s"]), "--cache", str(cache)]
     child = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     for line in child.stdout:
-        message = m.decode(line)
+        message = lines.decode(line)
         assert not isinstance(message, m.Error | m.Result), message
         if isinstance(message, m.Progress) and message.stage == "estimate":
             child.kill()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inference_backend.protocol import message_lines
 from inference_backend.protocol import messages as m
 from inference_backend.protocol.versions import PROTOCOL_VERSION
 
@@ -43,7 +44,7 @@ class Backend:
         line = self.lines.get(timeout=PATIENCE_S)
         if line is None:
             return None
-        message = m.decode(line)
+        message = message_lines.decode(line)
         self.received.append(message)
         return message
 
@@ -54,7 +55,7 @@ class Backend:
         raise AssertionError(f"no {kind} came; received {self.received[-5:]}")
 
     def send(self, message):
-        self.write(m.encode(message))
+        self.write(message_lines.encode(message))
 
     def write(self, data):
         self.child.stdin.write(data)

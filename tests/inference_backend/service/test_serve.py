@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference_backend.protocol import message_lines as lines
 from inference_backend.protocol import messages as m
 from inference_backend.protocol.result_format import load_result
 from inference_backend.protocol.versions import BACKEND_VERSION, PROTOCOL_VERSION
@@ -23,7 +24,7 @@ def test_a_whole_session(start, tmp_path):
     assert hello.device in ("cpu", "cuda")
 
     # Lines that are no messages are logged and change nothing.
-    backend.write(b"hello?\n\xff\xfe\n[1]\n" + b"x" * (m.MAX_LINE_BYTES + 5) + b"\n\n")
+    backend.write(b"hello?\n\xff\xfe\n[1]\n" + b"x" * (lines.MAX_LINE_BYTES + 5) + b"\n\n")
     backend.submit("first")
     backend.submit("second")
     assert backend.until(m.Queued) == m.Queued("first", 0)
