@@ -1,4 +1,5 @@
 import errno
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,16 +220,20 @@ def test_a_full_disk_leaves_the_old_pair_whole(body, clip, tmp_path, monkeypatch
     arrays = assemble(*clip, [recovered(2, 0)], body, "kinematic", [])
     write_result(tmp_path, arrays, body)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    write, written = np.savez_compressed, []
+    archives = []
 
-    def full(file, **arrays):
-        if len(written) < room:
-            written.append(write(file, **arrays))
-            return
-        file.write(b"PK half of it")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class FullDisk(zipfile.ZipFile):
+        def __init__(self, file, mode="r", *arguments, **options):
+            super().__init__(file, mode, *arguments, **options)
+            archives.extend([file] * (mode == "w"))
 
-    monkeypatch.setattr(np, "savez_compressed", full)
+        def open(self, name, mode="r", *arguments, **options):
+            if mode == "w" and len(archives) > room:
+                self.fp.write(b"PK half of it")
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().open(name, mode, *arguments, **options)
+
+    monkeypatch.setattr(zipfile, "ZipFile", FullDisk)
     newer = assemble(*clip, [recovered(5, 3)], body, "kinematic", [])
     with pytest.raises(RecoverError) as caught:
         write_result(tmp_path, newer, body)
