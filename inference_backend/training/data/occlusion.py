@@ -37,6 +37,12 @@ _GROUPS: Final = (
     [i <= INDEX["mouth_right"] for i in range(33)],
 )  # fmt: skip
 
+_TRUNK: Final = _has("shoulder", "hip")
+_SURE_OF_TRUNK: Final = 0.8
+"""Share of windows in which a hidden trunk is told with confidence."""
+_TRUNK_ASIDE: Final = (0.06, 0.02)
+"""Statures by which it is told beside its place, across and along. Both as a bar before the rendered sample made it."""
+
 
 class Hidden(NamedTuple):
     """What is hidden: `mask` bool `[B,T,33]`; `visibility [B,T,33]`, reported for hidden landmarks."""
@@ -78,6 +84,9 @@ def hide(places: Tensor, border: Tensor, generator: torch.Generator, covered: Te
         reported = torch.where(hidden & ~mask, _reported(batch, generator), reported)
         mask = mask | hidden
     visibility = (reported + 0.15 * slow((batch, frames, 33), 6.0, generator)).clamp(0.02, 0.99)
+    # Shoulders and hips are reported as visible whatever is before them.
+    sure = (uniform((batch, 1, 1), generator) < _SURE_OF_TRUNK) & torch.tensor(_TRUNK, device=device)
+    visibility = torch.where(sure, uniform((batch, frames, 33), generator, 0.9, 0.999), visibility)
     return Hidden(mask, visibility)
 
 
@@ -175,6 +184,10 @@ def false_places(places: Tensor, generator: torch.Generator) -> Tensor:
     out = about
     for limit, choice in ((0.7, pressed), (0.42, frozen), (0.28, shifted), (0.15, swapped), (0.06, other)):
         out = torch.where(idea < limit, choice, out)
+    # A trunk is not lost sight of so easily: it is drawn to a side.
+    trunk, reach = (torch.tensor(x, device=places.device) for x in (_TRUNK, _TRUNK_ASIDE))
+    aside = tall * reach * runs.pick(normal((batch, frames, 1, 2), generator))
+    out = torch.where(trunk[:, None], about + aside, out)
     own = runs.pick(normal((batch, frames, 33, 2), generator))
     wander = 0.7 * own + 0.5 * slow((batch, frames, 33, 2), 5.0, generator)
     return hips + out + 0.035 * tall * wander
