@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...geometry.feet import ANKLES, HIPS
 from ...pipeline.cache import StageCache
 from ...pipeline.identity import file_sha256
-from ...protocol.skeleton import BODY_JOINTS
 from .clip_scores import recover_video
-from .mediapipe import mediapipe_joints
-from .sample_scores import joints_of, score_joints
+from .sample_scores import joints_of, landmarks_on, score_joints
 from .store import Unit
 from .ways import SCORING, Way
 
@@ -27,12 +26,11 @@ Cover = Callable[[Array, Array, int], Mask]
 """Which places `[P,2]` (pixels) it covers, bool `[P]`, of somebody with joints at `[T,22,2]`, in a frame."""
 _VERSION: Final = 1
 """Rises when covers change."""
-_HIPS, _ANKLES = ([BODY_JOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("hip", "ankle"))
 
 
 def _down_the_legs(joints: Array, share: float) -> float:
     """Height in the image at a share of the way from hips to ankles."""
-    hips, ankles = joints[..., _HIPS, 1].mean(), joints[..., _ANKLES, 1].mean()
+    hips, ankles = joints[..., HIPS, 1].mean(), joints[..., ANKLES, 1].mean()
     return float(hips + share * (ankles - hips))
 
 
@@ -110,9 +108,7 @@ def covered_unit(way: Way | None, cover: str, sample: Path, folder: Path, cache:
     def work() -> dict[str, Any]:
         video = covered_video(sample, cover, folder)
         if way is None:
-            with np.load(reference, allow_pickle=False) as file:
-                joints = mediapipe_joints(video, file["K"].astype(np.float64), file["dist"].astype(np.float64))
-            camera = world = joints
+            camera = world = landmarks_on(video, reference)
         else:
             camera, world = joints_of(recover_video(video, way.settings, cache), raw=False)
         return {"cleaned": score_joints(camera, world, reference, covered_joints(sample, cover))}

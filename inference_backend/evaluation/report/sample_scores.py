@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...geometry.feet import HIPS
 from ...pipeline.cache import StageCache
 from ...pipeline.identity import file_sha256
 from ...protocol.result_format import Result
@@ -17,7 +18,6 @@ from .store import Unit
 from .ways import SCORING, Way
 
 Array = NDArray[np.float64]
-_HIPS = [BODY_JOINTS.index("left_hip"), BODY_JOINTS.index("right_hip")]
 
 
 def score_joints(
@@ -48,7 +48,7 @@ def score_joints(
 def _about_hips(joints: Array) -> Array:
     """The pelvis put between the hips, where every method has its root."""
     out = joints.copy()
-    out[:, 0] = joints[:, _HIPS].mean(axis=1)
+    out[:, 0] = joints[:, HIPS].mean(axis=1)
     return out
 
 
@@ -72,13 +72,18 @@ def sample_unit(way: Way, video: Path, cache: StageCache) -> Unit:
     return Unit("sample", way.name, recipe, work)
 
 
+def landmarks_on(video: Path, reference: Path) -> Array:
+    """MediaPipe's own joints `[T,22,3]` on the sample or a copy of it, with the reference's camera."""
+    with np.load(reference, allow_pickle=False) as file:
+        return mediapipe_joints(video, file["K"].astype(np.float64), file["dist"].astype(np.float64))
+
+
 def mediapipe_unit(video: Path) -> Unit:
     """MediaPipe's own landmarks on the sample, with the true camera."""
     reference = video.with_name("reference.npz")
 
     def work() -> dict[str, Any]:
-        with np.load(reference, allow_pickle=False) as file:
-            joints = mediapipe_joints(video, file["K"].astype(np.float64), file["dist"].astype(np.float64))
+        joints = landmarks_on(video, reference)
         return {"cleaned": score_joints(joints, joints, reference)}
 
     recipe = {"scoring": SCORING, "files": [file_sha256(video), file_sha256(reference)]}

@@ -10,13 +10,14 @@ from typing import Final
 import roma
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from ...geometry.blazepose import LANDMARKS
-from .noise import HIPS, LEVELS, SHOULDERS, uniform
+from ...geometry.blazepose import HIPS, LEG_PAIRS, SHOULDERS
+from ...geometry.shortest_turn import shortest_turn
+from .noise import LEVELS, uniform
 from .occlusion import draw_runs
 
-_LEGS: Final = [i for i, name in enumerate(LANDMARKS) if name.endswith(("knee", "ankle", "heel", "foot_index"))]
+_LEGS: Final = [landmark for pair in LEG_PAIRS for landmark in pair]
+_LOWER: Final = [[landmark in (*HIPS, *_LEGS)] for landmark in range(33)]
 _PULL: Final = 0.35
 """Largest share of the trunk by which hips are drawn up."""
 
@@ -33,8 +34,7 @@ def draw_pull(hidden: Tensor, generator: torch.Generator) -> Tensor:
 def pull_hips(places: Tensor, pull: Tensor) -> Tensor:
     """Places `[B,T,33,2]` whose hips and legs are drawn towards the shoulders by a share of the trunk `[B,T]`."""
     trunk = places[:, :, SHOULDERS].mean(2) - places[:, :, HIPS].mean(2)
-    lower = torch.zeros(33, 1, device=places.device)
-    lower[[*HIPS, *_LEGS]] = 1
+    lower = torch.tensor(_LOWER, device=places.device)
     return places + lower * (pull[..., None] * trunk)[:, :, None]
 
 
@@ -47,17 +47,9 @@ def lean_trunk(world: Tensor, pull: Tensor) -> Tensor:
     deep = (trunk.square().sum(-1, keepdim=True) - seen.square().sum(-1, keepdim=True)).clamp(min=1e-6).sqrt()
     # Who leans away already is taken to lean away further.
     sign = torch.where(trunk[..., 2:] > 0.15, 1.0, -1.0)
-    before, after = (
-        functional.normalize(trunk, dim=-1),
-        functional.normalize(torch.cat((seen, sign * deep), -1), dim=-1),
-    )
-    axis = torch.linalg.cross(before, after)
-    sine = axis.norm(dim=-1, keepdim=True)
-    angle = torch.atan2(sine, (before * after).sum(-1, keepdim=True))
-    turn = roma.rotvec_to_rotmat(axis / sine.clamp(min=1e-6) * angle)
+    turn = roma.rotvec_to_rotmat(shortest_turn(trunk, torch.cat((seen, sign * deep), -1)))
     leaning = hips[:, :, None] + (turn[:, :, None] @ (world - hips[:, :, None])[..., None])[..., 0]
-    lower = torch.zeros(33, 1, dtype=torch.bool, device=world.device)
-    lower[[*HIPS, *_LEGS]] = True
+    lower = torch.tensor(_LOWER, device=world.device)
     return torch.where(lower | (pull <= 0)[..., None, None], world, leaning)
 
 

@@ -11,10 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...geometry.blazepose import INDEX, LANDMARKS
+from ...geometry.blazepose import HIPS, INDEX, LANDMARKS, SHOULDERS
 
-HIPS: Final = (INDEX["left_hip"], INDEX["right_hip"])
-SHOULDERS: Final = (INDEX["left_shoulder"], INDEX["right_shoulder"])
 TRUNK: Final = (*SHOULDERS, *HIPS)
 
 

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from ...geometry.blazepose import INDEX, LANDMARKS, MIRROR
-from .noise import HIPS, normal, slow, uniform
+from ...geometry.blazepose import HIPS, INDEX, LANDMARKS, MIRROR
+from .noise import normal, slow, uniform
 
 _EVENTS: Final = 3
 _EVENT_SHARES: Final = (0.4, 0.34, 0.18, 0.08)

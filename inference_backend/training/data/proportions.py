@@ -9,10 +9,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ...geometry.blazepose import INDEX
-from .noise import HIPS, normal
+from ...geometry.blazepose import HIPS, INDEX, SHOULDERS
+from .noise import normal
 
-_SHOULDERS: Final = (INDEX["left_shoulder"], INDEX["right_shoulder"])
 _HEAD: Final = tuple(range(INDEX["mouth_right"] + 1))
 _WIDTH, _TRUNK, _ALIKE = 0.07, 0.05, 0.02
 """Standard deviations of the logarithm: of the widths of hips and shoulders, of the trunk, between left and right."""
@@ -30,10 +29,10 @@ def stretched(points: Tensor, generator: torch.Generator) -> Tensor:
         return torch.exp(spread * normal((batch, 1, 1), generator))
 
     out = points.clone()
-    hips, shoulders = (points[:, :, pair].mean(2, keepdim=True) for pair in (HIPS, _SHOULDERS))
+    hips, shoulders = (points[:, :, pair].mean(2, keepdim=True) for pair in (HIPS, SHOULDERS))
     moved = hips + factor(_TRUNK)[..., None] * (shoulders - hips)
     out[:, :, HIPS] = hips + factor(_WIDTH)[..., None] * (points[:, :, HIPS] - hips)
-    out[:, :, _SHOULDERS] = moved + factor(_WIDTH)[..., None] * (points[:, :, _SHOULDERS] - shoulders)
+    out[:, :, SHOULDERS] = moved + factor(_WIDTH)[..., None] * (points[:, :, SHOULDERS] - shoulders)
     out[:, :, _HEAD] = moved + points[:, :, _HEAD] - shoulders
     for parent, children, spread in _CHAINS:
         both = factor(spread)

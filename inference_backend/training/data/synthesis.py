@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...geometry.blazepose import MIRROR
+from ...geometry.blazepose import HIPS, MIRROR
 from ...geometry.blazepose_bones import BONES
 from ...models.moro.evidence.landmark_evidence import LandmarkTokens, landmark_tokens
 from .cameras import draw_cameras
 from .foreshortening import draw_pull, lean_trunk, pull_hips, turn_in_depth
-from .noise import HIPS, image_noise, looking_at, normal, slow, uniform, world_landmarks
+from .noise import image_noise, looking_at, normal, slow, uniform, world_landmarks
 from .occlusion import draw_failures, draw_runs, false_places, heights, hide
 from .posing import PosedBody
 from .proportions import stretched

@@ -20,7 +20,7 @@ from .figure import Figure
 from .initialise import initialise
 from .landmark_weights import landmark_weights
 from .landmarks import figure_of
-from .observations import Observations, build_evidence, fill, observe, smooth_weights
+from .observations import Observations, build_evidence, fill, into_camera, observe, smooth_weights
 from .prior import MotionPrior, load_prior
 from .report import confidence_of, depth_sigma_of, near_evidence, reprojection_error, support_of
 from .settings import KinematicSettings
@@ -170,8 +170,7 @@ def _at_source(
     depth_sigma = depth_sigma_of(points, weights * support, observed.seen, settings)
     pelvis = cubic(observed.time_s, motion.pelvis[0].numpy(), time_s)
     root = cubic_rotations(observed.time_s, motion.root[0].numpy(), time_s)
-    if (turn := camera.turn_of(track.frames)) is not None:
-        pelvis, root = np.einsum("nji,nj->ni", turn, pelvis), turn.swapaxes(1, 2) @ root
+    root, pelvis = into_camera(camera.turn_of(track.frames), root, pelvis)
     z = torch.from_numpy(cubic(observed.time_s, motion.z[0].numpy(), time_s))
     there = Motion(torch.from_numpy(pelvis)[None], torch.from_numpy(root)[None], z[None], motion.betas)
     local, _ = local_rotations(prior, z)

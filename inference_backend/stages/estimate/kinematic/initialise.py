@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ....geometry.blazepose import INDEX
+from ....geometry.shortest_turn import shortest_turn
 from ....protocol.skeleton import BODY_JOINTS, BODY_PARENTS
 from .figure import Figure
 from .prior import MotionPrior
@@ -67,18 +68,9 @@ def _limb(
     upper, lower = seen[1] - seen[0], seen[2] - seen[1]
     upper_rest, lower_rest = rest[chain[1]] - rest[chain[0]], rest[chain[2]] - rest[chain[1]]
     swung = (above @ upper_rest[:, None])[..., 0]
-    carry = roma.rotvec_to_rotmat(_swing(swung, upper)) @ above
+    carry = roma.rotvec_to_rotmat(shortest_turn(swung, upper)) @ above
     hinge = _hinge(upper, lower, (carry @ axis[:, None])[..., 0])
     return _align((upper_rest, axis), (upper, hinge)), _align((lower_rest, axis), (lower, hinge))
-
-
-def _swing(start: Tensor, end: Tensor) -> Tensor:
-    """Rotation vector of the shortest turn from one direction to another."""
-    a, b = _unit(start), _unit(end)
-    axis = torch.linalg.cross(a, b)
-    sine = axis.norm(dim=-1, keepdim=True)
-    angle = torch.atan2(sine, (a * b).sum(-1, keepdim=True))
-    return axis / sine.clamp_min(1e-9) * angle
 
 
 def _share_turn(rotation: Tensor, parts: int) -> Tensor:
@@ -159,7 +151,7 @@ def encode(prior: MotionPrior, rotations: Tensor, joint_weights: Tensor | None =
 
 
 def _weights_of_joints(weights: Tensor) -> Tensor:
-    """Trust of the rotations of joints 1..21 `[N,21]` from that of the landmarks `[N,33]` they were read from."""
+    """Weights of the rotations of joints 1..21 `[N,21]` from those of the landmarks `[N,33]` they were read from."""
 
     def least(*names: str) -> Tensor:
         return torch.stack([weights[:, INDEX[name]] for name in names]).amin(dim=0)

@@ -70,10 +70,16 @@ def motion_at_source(
         rotations = np.concatenate((observed.turn[:, None] @ rotations[:, :1], rotations[:, 1:]), axis=1)
         pelvis = np.einsum("nij,nj->ni", observed.turn, pelvis)
     rotations, pelvis = cubic_rotations(observed.time_s, rotations, time_s), cubic(observed.time_s, pelvis, time_s)
-    if turn is not None:
-        rotations[:, 0] = turn.swapaxes(1, 2) @ rotations[:, 0]
-        pelvis = np.einsum("nji,nj->ni", turn, pelvis)
+    rotations[:, 0], pelvis = into_camera(turn, rotations[:, 0], pelvis)
     return rotations, pelvis
+
+
+def into_camera(turn: Array | None, root: Array, pelvis: Array) -> tuple[Array, Array]:
+    """Root `[N,3,3]` and pelvis `[N,3]` from axes that stand still, in those of a camera that turns (`[N,3,3]`, None if
+    it does not)."""
+    if turn is None:
+        return root, pelvis
+    return turn.swapaxes(1, 2) @ root, np.einsum("nji,nj->ni", turn, pelvis)
 
 
 def fill(values: Array, weight: Array) -> Array:

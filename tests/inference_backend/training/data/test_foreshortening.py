@@ -2,9 +2,9 @@
 
 import torch
 
-from inference_backend.geometry.blazepose import INDEX, LANDMARKS
+from inference_backend.geometry.blazepose import HIPS, INDEX, LANDMARKS, SHOULDERS
 from inference_backend.training.data.foreshortening import draw_pull, lean_trunk, pull_hips, turn_in_depth
-from inference_backend.training.data.noise import HIPS, LEVELS, SHOULDERS
+from inference_backend.training.data.noise import LEVELS
 
 LEGS = [i for i, name in enumerate(LANDMARKS) if name.endswith(("knee", "ankle", "heel", "foot_index"))]
 ABOVE = [i for i in range(33) if i not in (*LEGS, *HIPS)]
